@@ -1,0 +1,97 @@
+"""Knows the promise that every engine keeps. Knows no engine.
+
+The promise, kept by all and tested by one contract test (`tests/engines/test_contract.py`):
+
+1. `prepare()` yields `Loading` while the model is on its way and ends when it can answer; at once if it can already.
+   Two callers at the same time share one load.
+2. `stream()` yields `Sent`, then any number of `Delta` (never empty), then one `Finished` that carries the usage.
+   Stamps are of `time.monotonic()`, taken when the bytes left the socket, and never go back.
+3. Closing the stream stops the work: the server computes no further token.
+4. Nothing but `playground.errors.EngineError` and `PromptError` comes out of `prepare()` and `stream()`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from playground.types import EngineState, Event, Loading, Memory, Message, ModelSpec, Sampling
+
+
+class Stream(Iterator[Event]):
+    """The events of one answer. `close()` may be called from any thread, any number of times.
+
+    A generator cannot be closed while another thread waits inside it, so `abort` must wake that wait (for a socket:
+    shut it down). What the wake-up raises inside the generator is swallowed here, because it was asked for.
+    """
+
+    def __init__(self, events: Iterator[Event], abort: Callable[[], None]) -> None:
+        self._events, self._abort = events, abort
+        self._closed = threading.Event()
+
+    def __next__(self) -> Event:
+        if self._closed.is_set():
+            raise StopIteration
+        try:
+            return next(self._events)
+        except Exception:
+            if self._closed.is_set():  # the error is the wake-up itself
+                raise StopIteration from None
+            raise
+
+    def close(self) -> None:
+        """Stop the work and end the iteration."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._abort()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class MemoryWatch(Protocol):
+    """Memory of one model over one answer, from the moment the watch was made."""
+
+    def read(self) -> Memory:
+        """Figures so far; cheap enough for a few calls a second."""
+        ...
+
+
+class Engine(Protocol):
+    """One model that can answer. Opened by `engines.open_engine`, closed by whoever opened it."""
+
+    spec: ModelSpec
+    local: bool
+    """Runs on this machine, so it competes with other local engines for the device."""
+
+    def prepare(self) -> Iterator[Loading]:
+        """Bring the model to where it can answer. Raises EngineError."""
+        ...
+
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Stream:
+        """Ask; the request is sent at the first `next()`. Raises EngineError, PromptError."""
+        ...
+
+    def state(self) -> EngineState:
+        """Where the model is now. Never blocks."""
+        ...
+
+    def cold(self) -> bool:
+        """True until one answer has come to its end since the last load."""
+        ...
+
+    def count_tokens(self, messages: Sequence[Message]) -> int | None:
+        """Tokens of the prompt by the model's own tokenizer, or None where it cannot be asked cheaply."""
+        ...
+
+    def watch_memory(self) -> MemoryWatch:
+        """Start watching memory for one answer."""
+        ...
+
+    def close(self) -> None:
+        """End what was started. The engine may be prepared again."""
+        ...

@@ -1,0 +1,279 @@
+"""Knows the nouns: what a person asks, what a model says, what was measured. Knows no rule and does no I/O.
+
+Units stand in the names: `_s` seconds (stamps are of one monotonic clock), `_bytes` bytes. Unknown is None, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Side = Literal["left", "right"]
+SIDES: tuple[Side, Side] = ("left", "right")
+Pacing = Literal["in_turn", "together"]
+Status = Literal["waiting", "loading", "reading", "thinking", "writing", "done", "failed", "stopped"]
+FINAL: tuple[Status, ...] = ("done", "failed", "stopped")
+Winner = Literal["model_a", "model_b", "tie", "both_bad"]
+WINNERS: tuple[Winner, ...] = ("model_a", "model_b", "tie", "both_bad")
+UsageSource = Literal["server", "tokenizer", "estimate"]
+EngineName = Literal["openai", "transformers", "llama.cpp", "replay"]
+
+
+def other(side: Side) -> Side:
+    """The side across."""
+    return "right" if side == "left" else "left"
+
+
+# --- what a person asks -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture as it is sent: upright, opaque, within the size limit; `data` is PNG or JPEG.
+
+    `sha256` is of the file as the person gave it, so that votes can be matched with originals.
+    """
+
+    data: bytes
+    media_type: str
+    width: int
+    height: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+    images: tuple[Image, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What is asked of the sampler; None leaves the choice to the server. `thinking` None: the model's default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    thinking: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt of the library, or one that was typed (`id` is then "typed"). `images` are files."""
+
+    text: str
+    images: tuple[Path, ...] = ()
+    system: str = ""
+    id: str = "typed"
+    subject: str = ""
+    look_for: str = ""
+
+
+# --- what can answer ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One row of a models file: all that is needed to open an engine. Capabilities default to no.
+
+    `source` says where the weights are (see `weights.py`) or, for a server, its id of the model.
+    `parameters_b` is in billions. `sampling` holds the makers' recommended values.
+    """
+
+    key: str
+    title: str
+    engine: EngineName
+    source: str = ""
+    base_url: str = ""
+    api_key_env: str = ""
+    revision: str = ""
+    quantization: str = ""
+    reads_images: bool = False
+    thinking: bool = False
+    context_tokens: int | None = None
+    parameters_b: float | None = None
+    sampling: Sampling = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What a picker shows: `done` of `total` are bytes or steps of `stage` while loading."""
+
+    name: Literal["not_loaded", "loading", "ready", "elsewhere", "failed"]
+    stage: str = ""
+    done: int | None = None
+    total: int | None = None
+    error: str = ""
+
+
+# --- what an engine says ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts of one answer with their source; `cached_tokens` of the prompt came from a prefix cache."""
+
+    prompt_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    answer_tokens: int | None = None
+    cached_tokens: int | None = None
+    source: UsageSource = "estimate"
+
+    @property
+    def output_tokens(self) -> int | None:
+        """Reasoning and answer together, or None when neither is known."""
+        counts = [n for n in (self.reasoning_tokens, self.answer_tokens) if n is not None]
+        return sum(counts) if counts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """The model is on its way: fetching, starting, reading weights. `done` and `total` in `unit`, where known."""
+
+    stage: str
+    done: int | None = None
+    total: int | None = None
+    unit: Literal["bytes", "steps"] = "steps"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The request left at `at_s`."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Non-empty text that left the socket at `at_s`; `reasoning` tells thinking from answer."""
+
+    text: str
+    at_s: float
+    reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of every stream that did not fail. `server` holds the server's own figures, as it named them."""
+
+    reason: str
+    usage: Usage
+    at_s: float
+    server: Mapping[str, float] = field(default_factory=dict)
+
+
+Event = Sent | Delta | Finished
+
+
+# --- what was measured --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """Moments of one answer on the monotonic clock, in seconds: when it was asked for, and when each chunk came."""
+
+    sent_s: float | None = None
+    first_answer_s: float | None = None
+    chunks_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The figures of one answer, in seconds or per second. `meter.timing` defines each."""
+
+    load_s: float | None = None
+    ttft_s: float | None = None
+    ttfa_s: float | None = None
+    total_s: float | None = None
+    decode_tokens_per_s: float | None = None
+    chars_per_s: float | None = None
+    chunk_gap_p50_s: float | None = None
+    chunk_gap_p95_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes that belong to one model. `method` says how they were found; `reason` why one is None.
+
+    `weights_bytes` is the sum of the tensors as stored, `peak_bytes` the most that was resident during this answer,
+    `process_bytes` what the model's process holds now. `baseline_bytes` is the part of it that was there before any
+    weights (interpreter and libraries).
+    """
+
+    weights_bytes: int | None = None
+    peak_bytes: int | None = None
+    process_bytes: int | None = None
+    baseline_bytes: int | None = None
+    method: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One side of a comparison at one moment. `notice` is a fact about it that the person must know."""
+
+    model: str
+    status: Status = "waiting"
+    text: str = ""
+    reasoning: str = ""
+    error: str = ""
+    notice: str = ""
+    finish_reason: str = ""
+    loading: Loading | None = None
+    cold: bool = False
+    contended: bool = False
+    elsewhere: bool = False
+    images_sent: int = 0
+    load_s: float | None = None
+    stamps: Stamps = Stamps()
+    timing: Timing = Timing()
+    usage: Usage = Usage()
+    memory: Memory = Memory()
+    server: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def final(self) -> bool:
+        """No further event can change this answer."""
+        return self.status in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both answers to one prompt at one moment. `first_side` ran first (in turn) or was started first (together)."""
+
+    battle_id: str
+    pacing: Pacing
+    first_side: Side
+    left: Answer
+    right: Answer
+
+    def side(self, side: Side) -> Answer:
+        """The answer of that side."""
+        return self.left if side == "left" else self.right
+
+    @property
+    def final(self) -> bool:
+        """Both sides have ended, in whatever way."""
+        return self.left.final and self.right.final
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One person's judgement of one finished comparison, with all that was asked and answered."""
+
+    vote_id: str
+    voted_at: str
+    winner: Winner
+    comparison: Comparison
+    prompt: str
+    prompt_id: str = "typed"
+    system: str = ""
+    image_sha256: tuple[str, ...] = ()
+    turn: int = 1
+    sampling: Mapping[Side, Sampling] = field(default_factory=dict)
