@@ -176,11 +176,15 @@ Event = Sent | Delta | Finished
 
 @dataclass(frozen=True, slots=True)
 class Stamps:
-    """Moments of one answer on the monotonic clock, in seconds: when it was asked for, and when each chunk came."""
+    """Moments of one answer on the monotonic clock, in seconds: when it was asked for, and when each chunk came.
+
+    `first_chars` is the length of the first chunk's text, which no span between chunks accounts for.
+    """
 
     sent_s: float | None = None
     first_answer_s: float | None = None
     chunks_s: tuple[float, ...] = ()
+    first_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,99 @@
+"""Knows how one side's answer grows, change by change. Knows no clock, no thread and no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from playground import meter
+from playground.types import Answer, Delta, Event, Finished, Loading, Memory, Sent, Stamps
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """This side waits for the machine, which answers for somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The model can answer. `load_s` is None when it was ready before; `cold` until its first whole answer."""
+
+    load_s: float | None
+    cold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The side ended with an error, in words for a person."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A person stopped this side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Memory of this side, so far or finally."""
+
+    memory: Memory
+
+
+Change = Event | Loading | Held | Ready | Failed | Stopped | Measured
+
+
+def advance(answer: Answer, change: Change) -> Answer:
+    """The answer after one change. A final answer takes nothing more but its memory."""
+    match change:
+        case Measured(memory):
+            return replace(answer, memory=memory)
+        case _ if answer.final:
+            return answer
+        case Delta():
+            return _grow(answer, change)
+        case Sent(at_s):
+            return replace(answer, status="reading", stamps=Stamps(sent_s=at_s))
+        case Finished():
+            done = replace(answer, status="done", finish_reason=change.reason, usage=change.usage, server=change.server)
+            return timed(done)
+        case Failed(error):
+            return timed(replace(answer, status="failed", error=error, finish_reason="error", loading=None))
+        case Stopped():
+            return timed(replace(answer, status="stopped", finish_reason="stopped", loading=None))
+        case Held():
+            return replace(answer, loading=Loading("waiting for the machine, which answers for somebody else"))
+        case Loading():
+            return replace(answer, status="loading", loading=change)
+        case Ready(load_s, cold):
+            return replace(answer, status="reading", loading=None, load_s=load_s, cold=cold)
+
+
+def _grow(answer: Answer, delta: Delta) -> Answer:
+    stamps = answer.stamps
+    stamps = replace(
+        stamps,
+        chunks_s=(*stamps.chunks_s, delta.at_s),
+        first_chars=stamps.first_chars if stamps.chunks_s else len(delta.text),
+        first_answer_s=delta.at_s if stamps.first_answer_s is None and not delta.reasoning else stamps.first_answer_s,
+    )
+    if delta.reasoning:
+        return replace(answer, status="thinking", reasoning=answer.reasoning + delta.text, stamps=stamps)
+    return replace(answer, status="writing", text=answer.text + delta.text, stamps=stamps)
+
+
+def timed(answer: Answer) -> Answer:
+    """The answer with its figures worked out. While no server has counted, one chunk counts as one token."""
+    usage = answer.usage
+    if usage.output_tokens is None and answer.stamps.chunks_s:
+        usage = replace(usage, answer_tokens=len(answer.stamps.chunks_s), source="estimate")
+    chars = len(answer.text) + len(answer.reasoning)
+    return replace(answer, usage=usage, timing=meter.timing(answer.stamps, usage, chars, answer.load_s))
+
+
+def overlap(left: Stamps, right: Stamps) -> bool:
+    """Both were at work at the same moment, from sent to last chunk (or still running)."""
+    if left.sent_s is None or right.sent_s is None:
+        return False
+    ends = [stamps.chunks_s[-1] if stamps.chunks_s else float("inf") for stamps in (left, right)]
+    return left.sent_s < ends[1] and right.sent_s < ends[0]

@@ -1,0 +1,64 @@
+"""Knows what may be sent to a model, and in which form. Sends nothing.
+
+The rule that matters most: a model that does not read images never gets one. Servers drop it without a word, and the
+model then invents what it saw.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+
+from playground.errors import PromptError
+from playground.types import Message, ModelSpec, Sampling
+
+_UNSENDABLE = re.compile("[\ud800-\udfff\x00]")
+
+BLIND_NOTICE = "cannot see images, got the text only"
+
+
+def checked(text: str, images: Sequence[object]) -> str:
+    """The text as it may be sent. Raises PromptError for a prompt with neither words nor images.
+
+    Lone surrogates cannot be written as UTF-8 and NUL ends strings in C: both become U+FFFD. Other control characters
+    are the person's own.
+    """
+    clean = _UNSENDABLE.sub("\ufffd", text)
+    if not clean.strip() and not images:
+        raise PromptError("The prompt is empty. Write a question, or add an image.")
+    return clean
+
+
+def fit_to(spec: ModelSpec, messages: Sequence[Message]) -> tuple[tuple[Message, ...], str]:
+    """The messages as this model may get them, and a notice when it loses the images."""
+    if spec.reads_images or not any(message.images for message in messages):
+        return tuple(messages), ""
+    return tuple(replace(message, images=()) for message in messages), BLIND_NOTICE
+
+
+def refuse_unseen(specs: Iterable[ModelSpec], catalog: Iterable[ModelSpec]) -> None:
+    """Raise PromptError when no model of the pair reads images; it names models that do."""
+    pair = list(specs)
+    if any(spec.reads_images for spec in pair):
+        return
+    readers = [spec.title for spec in catalog if spec.reads_images]
+    names = " and ".join(dict.fromkeys(spec.title for spec in pair))
+    hint = (
+        f"Choose one that does: {', '.join(readers)}."
+        if readers
+        else "No configured model does; add one with --models."
+    )
+    raise PromptError(f"{names} cannot see images, so nothing was sent. {hint}")
+
+
+def merge(asked: Sampling, recommended: Sampling) -> Sampling:
+    """What was asked for, and where nothing was, what the model's makers recommend."""
+    values = {f.name: getattr(asked, f.name) for f in fields(Sampling)}
+    return Sampling(**{k: getattr(recommended, k) if v is None else v for k, v in values.items()})
+
+
+def conversation(system: str, history: Sequence[Message], message: Message) -> tuple[Message, ...]:
+    """The messages of one request: system prompt if any, earlier turns, the new one."""
+    head = (Message("system", system.strip()),) if system.strip() else ()
+    return (*head, *history, message)

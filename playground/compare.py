@@ -1,0 +1,260 @@
+"""Knows how two models answer one prompt: who runs when, and what is known at each moment. Knows no engine and no page.
+
+One reader per side: reading two streams from one loop would stamp the fast side at the slow side's pace.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+
+from playground.answer import Change, Failed, Held, Measured, Ready, Stopped, advance, overlap, timed
+from playground.engines.base import Engine, MemoryWatch, Stream
+from playground.errors import PlaygroundError
+from playground.types import (
+    SIDES,
+    Answer,
+    Comparison,
+    Finished,
+    Message,
+    Pacing,
+    Sampling,
+    Side,
+    Usage,
+    other,
+)
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 0.4
+"""A snapshot at least this often, changed or not: a page can only be stopped between two of them."""
+
+MEMORY_EVERY_S = 0.5
+"""Reading a process tree's memory costs milliseconds, so it is done by the watcher, never by a reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """One side of a race: who answers what, and how. `notice` is kept with the answer."""
+
+    engine: Engine
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    notice: str = ""
+
+    def images(self) -> int:
+        """Images that this model gets."""
+        return sum(len(message.images) for message in self.messages)
+
+
+class _Lane:
+    """What a race holds of one side: its entrant, its wish to stop, its open stream and its memory watch."""
+
+    def __init__(self, entrant: Entrant) -> None:
+        self.entrant = entrant
+        self.stopping = threading.Event()
+        self.stream: Stream | None = None
+        self.watch: MemoryWatch | None = None
+
+
+class Race:
+    """One prompt, one or two engines (one: a retry, with the other side's answer kept from `kept`).
+
+    `device` is held while something local loads or answers, so that comparisons of several visitors do not distort
+    each other. Iterate `snapshots()` once; leaving that loop in any way stops all work.
+    """
+
+    def __init__(
+        self,
+        entrants: Mapping[Side, Entrant],
+        pacing: Pacing,
+        first_side: Side = "left",
+        *,
+        kept: Comparison | None = None,
+        device: threading.Lock | None = None,
+    ) -> None:
+        self._lanes = {side: _Lane(entrant) for side, entrant in entrants.items()}
+        self._device = device or threading.Lock()
+        self._changes: SimpleQueue[tuple[Side, Change]] = SimpleQueue()
+        self.now = Comparison(
+            battle_id=str(uuid.uuid4()),
+            pacing=pacing,
+            first_side=first_side,
+            left=self._start_of("left", kept),
+            right=self._start_of("right", kept),
+        )
+
+    def _start_of(self, side: Side, kept: Comparison | None) -> Answer:
+        if side in self._lanes:
+            entrant = self._lanes[side].entrant
+            engine = entrant.engine
+            return Answer(
+                engine.spec.key, notice=entrant.notice, images_sent=entrant.images(), elsewhere=not engine.local
+            )
+        if kept is None:
+            raise ValueError(f"a race without a {side} entrant needs the comparison that holds its answer")
+        return kept.side(side)
+
+    def stop(self, side: Side | None = None) -> None:
+        """Stop one side, or both. From any thread; a side that has ended stays as it is."""
+        for name, lane in self._lanes.items():
+            if side in (None, name):
+                lane.stopping.set()
+                if lane.stream:
+                    lane.stream.close()
+
+    def snapshots(self, every_s: Callable[[], float] = lambda: 1 / 15) -> Iterator[Comparison]:
+        """The comparison as it grows; the last one is final. `every_s` gives the pause before each, in seconds."""
+        runner = threading.Thread(target=self._run, name="race", daemon=True)
+        runner.start()
+        memory_at = time.monotonic() + MEMORY_EVERY_S
+        try:
+            while not self.now.final:
+                yield self.now
+                self._take(max(every_s(), 0.005))
+                if time.monotonic() >= memory_at and not self.now.final:
+                    self._look_at_memory()
+                    memory_at = time.monotonic() + MEMORY_EVERY_S
+            runner.join()  # the last readings of memory come after the last text
+            self._drain()
+            yield self.now
+        finally:
+            self.stop()
+
+    # -- watcher: the thread that iterates snapshots() --
+
+    def _take(self, pause_s: float) -> None:
+        """Wait for changes, then for the rest of the pause, and apply all that have come."""
+        until = time.monotonic() + pause_s
+        try:
+            self._apply(*self._changes.get(timeout=max(pause_s, HEARTBEAT_S)))
+        except Empty:
+            return self._settle()
+        self._drain()
+        rest_s = until - time.monotonic()
+        if rest_s > 0 and not self.now.final:
+            time.sleep(rest_s)
+        return self._drain()
+
+    def _drain(self) -> None:
+        while not self._changes.empty():
+            self._apply(*self._changes.get_nowait())
+        self._settle()
+
+    def _apply(self, side: Side, change: Change) -> None:
+        self.now = _with(self.now, side, advance(self.now.side(side), change))
+
+    def _settle(self) -> None:
+        """Work out live figures, and whether the two sides stood in each other's way."""
+        contended = self._share_device() and overlap(self.now.left.stamps, self.now.right.stamps)
+        for side in self._lanes:
+            answer = self.now.side(side)
+            answer = answer if answer.final else timed(replace(answer, usage=Usage()))
+            if contended and not answer.contended:
+                answer = replace(answer, contended=True)
+            self.now = _with(self.now, side, answer)
+
+    def _share_device(self) -> bool:
+        return len(self._lanes) == len(SIDES) and all(lane.entrant.engine.local for lane in self._lanes.values())
+
+    def _look_at_memory(self) -> None:
+        for side, lane in self._lanes.items():
+            if lane.watch and not self.now.side(side).final:
+                self._apply(side, Measured(lane.watch.read()))
+
+    # -- runner: one thread for the race, and one reader per side --
+
+    def _run(self) -> None:
+        if self.now.pacing == "in_turn":
+            for side in (self.now.first_side, other(self.now.first_side)):
+                if side in self._lanes:
+                    with self._machine(side):
+                        self._answer(side)
+            return
+        with self._machine(*self._lanes):
+            readers = [threading.Thread(target=self._answer, args=(side,), daemon=True) for side in self._lanes]
+            for reader in readers:
+                reader.start()
+            for reader in readers:
+                reader.join()
+
+    @contextmanager
+    def _machine(self, *sides: Side) -> Iterator[None]:
+        """Hold the device while these sides run, if one of them is local. A stopped side no longer waits for it."""
+        lanes = [self._lanes[side] for side in sides]
+        if not any(lane.entrant.engine.local for lane in lanes):
+            yield
+            return
+        held = self._device.acquire(blocking=False)
+        if not held:
+            self._post_all(sides, Held())
+        while not held and not all(lane.stopping.is_set() for lane in lanes):
+            held = self._device.acquire(timeout=0.1)
+        try:
+            yield
+        finally:
+            if held:
+                self._device.release()
+
+    def _post_all(self, sides: tuple[Side, ...], change: Change) -> None:
+        for side in sides:
+            self._changes.put((side, change))
+
+    def _answer(self, side: Side) -> None:
+        """Read one side to its end. What the engine raises becomes this side's error, never the other's."""
+        lane = self._lanes[side]
+        try:
+            last = self._prepare(side, lane) and self._read(side, lane)
+            self._changes.put((side, last if last else Stopped()))
+        except PlaygroundError as error:
+            self._changes.put((side, Failed(str(error))))
+        except Exception as error:  # the edge of a thread: a bug in one side must not hurt the other
+            log.exception("%s: unexpected error", lane.entrant.engine.spec.key)
+            self._changes.put(
+                (side, Failed(f"Something unexpected happened ({error}); the app's log has the details."))
+            )
+
+    def _prepare(self, side: Side, lane: _Lane) -> bool:
+        """Load the model if need be; False when a person stopped waiting for it (the load itself goes on)."""
+        if lane.stopping.is_set():
+            return False
+        started_s, loaded = time.monotonic(), False
+        for loading in lane.entrant.engine.prepare():
+            loaded = True
+            self._changes.put((side, loading))
+            if lane.stopping.is_set():
+                return False
+        engine = lane.entrant.engine
+        self._changes.put((side, Ready(time.monotonic() - started_s if loaded else None, engine.cold())))
+        return not lane.stopping.is_set()
+
+    def _read(self, side: Side, lane: _Lane) -> Finished | None:
+        """Pass the stream's events on; returns the last one, or None when the stream was closed by a person."""
+        lane.watch = lane.entrant.engine.watch_memory()
+        lane.stream = lane.entrant.engine.stream(lane.entrant.messages, lane.entrant.sampling)
+        try:
+            with lane.stream:
+                if lane.stopping.is_set():  # stopped between the check above and the stream's birth
+                    return None
+                for event in lane.stream:
+                    if isinstance(event, Finished):
+                        return event
+                    self._changes.put((side, event))
+            return None
+        finally:
+            self._changes.put((side, Measured(lane.watch.read())))
+
+
+def _with(comparison: Comparison, side: Side, answer: Answer) -> Comparison:
+    return replace(comparison, left=answer) if side == "left" else replace(comparison, right=answer)
+
+
+def default_pacing(left_local: bool, right_local: bool) -> Pacing:
+    """In turn when both would share this machine, together otherwise."""
+    return "in_turn" if left_local and right_local else "together"

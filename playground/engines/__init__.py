@@ -1,0 +1,30 @@
+"""Knows which class answers for which `engine` of a row. The only place where a row becomes an object."""
+
+from __future__ import annotations
+
+from playground.engines.base import Engine
+from playground.settings import Settings
+from playground.types import ModelSpec
+
+
+def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
+    """An engine for that row; nothing is started or fetched yet."""
+    # each engine is imported when a row needs it: opening the page must not wait for engines nobody chose
+    match spec.engine:
+        case "openai":
+            from playground.engines.client import OpenAIEngine, Timeouts
+
+            key = settings.secret(spec.api_key_env) if spec.api_key_env else None
+            return OpenAIEngine(spec, key, Timeouts(stall_s=settings.stall_s))
+        case "replay":
+            from playground.engines.replay import ReplayEngine
+
+            return ReplayEngine(spec)
+        case "llama.cpp":
+            from playground.engines.llama import LlamaEngine
+
+            return LlamaEngine(spec, settings.cache, threads=settings.threads)
+        case "transformers":
+            from playground.engines.serve import TransformersEngine
+
+            return TransformersEngine(spec, settings.cache, threads=settings.threads)

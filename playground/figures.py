@@ -1,0 +1,141 @@
+"""Knows how each figure is named, defined and written for people. Knows neither terminal nor page.
+
+Unknown is a dash with the reason, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playground.types import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the tale of the tape. `better` is -1 when less is better, 1 when more is."""
+
+    name: str
+    unit: str
+    definition: str
+    better: int
+    value: Callable[[Answer], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One figure of one side, ready to be shown; `why` explains the method, or why there is a dash."""
+
+    text: str
+    unit: str
+    value: float | None
+    why: str
+
+
+FIGURES: tuple[Figure, ...] = (
+    Figure("first token", "s", "request sent to the first text, thinking or answer", -1, lambda a: a.timing.ttft_s),
+    Figure("first answer", "s", "request sent to the first text of the answer itself", -1, lambda a: a.timing.ttfa_s),
+    Figure("total", "s", "request sent to the last text", -1, lambda a: a.timing.total_s),
+    Figure(
+        "speed",
+        "tok/s",
+        "tokens after the first, over the time from first to last text; tokenizers differ between models",
+        1,
+        lambda a: a.timing.decode_tokens_per_s,
+    ),
+    Figure(
+        "characters",
+        "/s",
+        "characters after the first text, over the same time; comparable between models",
+        1,
+        lambda a: a.timing.chars_per_s,
+    ),
+    Figure(
+        "chunk gap",
+        "ms",
+        "median time between two texts; servers may bundle tokens",
+        -1,
+        lambda a: _ms(a.timing.chunk_gap_p50_s),
+    ),
+    Figure(
+        "slow gap",
+        "ms",
+        "95 of 100 gaps between two texts are shorter than this",
+        -1,
+        lambda a: _ms(a.timing.chunk_gap_p95_s),
+    ),
+    Figure("load", "s", "start of the model to ready; never part of a latency", -1, lambda a: a.timing.load_s),
+    Figure("weights", "B", "bytes of the model's tensors as stored", -1, lambda a: a.memory.weights_bytes),
+    Figure(
+        "peak memory", "B", "the most the model's process held during this answer", -1, lambda a: a.memory.peak_bytes
+    ),
+    Figure("held now", "B", "what the model's process holds", -1, lambda a: a.memory.process_bytes),
+)
+AT_A_GLANCE = ("first token", "total", "speed", "peak memory")
+"""The four that have bars: what a person feels, and what it costs."""
+
+
+def cell(figure: Figure, answer: Answer) -> Cell:
+    """That figure of that answer."""
+    value = figure.value(answer)
+    if value is None:
+        return Cell("–", "", None, f"{figure.definition}. {why_unknown(figure, answer)}")
+    text, unit = written(value, figure.unit)
+    note = f" Method: {answer.memory.method}." if figure.unit == "B" and answer.memory.method else ""
+    if figure.unit == "tok/s":
+        note = f" Tokens counted by: {answer.usage.source}."
+    return Cell(text, unit, value, f"{figure.definition}.{note}")
+
+
+def why_unknown(figure: Figure, answer: Answer) -> str:
+    """Why there is a dash, as a sentence."""
+    if figure.unit == "B":
+        return _sentence(answer.memory.reason or ("Not measured yet" if not answer.final else "Not measured"))
+    if figure.name == "load":
+        return "It runs elsewhere." if answer.elsewhere else "The model was ready before."
+    if answer.status == "failed":
+        return "This side failed."
+    if not answer.final:
+        return "Not known yet."
+    return "No text came." if not answer.stamps.chunks_s else "Too little text to measure."
+
+
+def written(value: float, unit: str) -> tuple[str, str]:
+    """The value as people read it, with its unit: seconds, milliseconds, rates and bytes (decimal, as disks count)."""
+    if unit == "B":
+        return size(int(value))
+    if unit == "s":
+        return (f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"), unit
+    return (f"{value:.1f}" if value < 10 else f"{value:.0f}"), unit
+
+
+def size(count: int) -> tuple[str, str]:
+    """Bytes as (number, unit): 98 MB, 1.09 GB."""
+    if count < 1_000_000:
+        return f"{count / 1_000:.0f}", "kB"
+    return (f"{count / 1e6:.0f}", "MB") if count < 1_000_000_000 else (f"{count / 1e9:.2f}", "GB")
+
+
+def badges(answer: Answer) -> list[tuple[str, str]]:
+    """What must be known about these figures, each with its explanation."""
+    marks = []
+    if answer.cold:
+        marks.append(
+            ("cold", "first answer since the model was loaded: caches were empty, so it is slower than later ones")
+        )
+    if answer.contended:
+        marks.append(("contended", "both models ran on this machine at the same time and slowed each other"))
+    if answer.elsewhere:
+        marks.append(("elsewhere", "it ran on another machine: the network is in the times, and its memory is unknown"))
+    if answer.usage.cached_tokens:
+        note = f"{answer.usage.cached_tokens} tokens of the prompt came from the server's cache: first token is early"
+        marks.append(("cached prompt", note))
+    return marks
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -1,0 +1,110 @@
+"""Knows how settings become the parts that every front end is handed. Knows no front end."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from playground import asking, catalog, compare, library, pairs, weights
+from playground.catalog import Catalog
+from playground.compare import Entrant, Race
+from playground.pool import Pool
+from playground.settings import Settings
+from playground.types import SIDES, Comparison, Message, ModelSpec, Pacing, Prompt, Sampling, Side
+from playground.votes import VoteBook
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one side is asked: by key, with its own history, system prompt and sampling."""
+
+    model: str
+    history: tuple[Message, ...] = ()
+    system: str = ""
+    sampling: Sampling = Sampling()  # noqa: RUF009 - frozen, so one default may be shared
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that a front end needs."""
+
+    settings: Settings
+    catalog: Catalog
+    pool: Pool
+    book: VoteBook
+    prompts: tuple[Prompt, ...]
+    pair: pairs.Pair
+    turns: itertools.count[int] = field(default_factory=itertools.count)
+
+    def default_pacing(self, left: str, right: str) -> Pacing:
+        """In turn when both would share this machine, together otherwise."""
+        return "in_turn" if self._local(left) and self._local(right) else "together"
+
+    def _local(self, key: str) -> bool:
+        return self.pool.state(key).name != "elsewhere"
+
+    def race(
+        self,
+        message: Message,
+        questions: Mapping[Side, Question],
+        pacing: Pacing,
+        *,
+        first_side: Side | None = None,
+        kept: Comparison | None = None,
+    ) -> Race:
+        """A race that is ready to run. Raises PromptError and CatalogError before anything is sent.
+
+        Which side goes first alternates from race to race unless `first_side` says so.
+        """
+        message = Message(message.role, asking.checked(message.text, message.images), message.images)
+        specs = [self.catalog.row(question.model) for question in questions.values()]
+        if message.images:
+            kept_specs = [self.catalog.row(kept.side(s).model) for s in SIDES if kept and s not in questions]
+            asking.refuse_unseen([*specs, *kept_specs], self.catalog)
+        entrants = {side: self._entrant(message, question) for side, question in questions.items()}
+        first = first_side or SIDES[next(self.turns) % 2]
+        return compare.Race(entrants, pacing, first, kept=kept, device=self.pool.device)
+
+    def _entrant(self, message: Message, question: Question) -> Entrant:
+        spec = self.catalog.row(question.model)
+        whole = asking.conversation(question.system, question.history, message)
+        messages, notice = asking.fit_to(spec, whole)
+        sampling = asking.merge(question.sampling, spec.sampling)
+        return Entrant(self.pool.engine(question.model), messages, sampling, notice)
+
+
+def assemble(settings: Settings) -> Parts:
+    """The parts for these settings. Raises UsageError (CatalogError, LibraryError) for what the person must mend."""
+    rows = catalog.load(settings.models)
+
+    def present(spec: ModelSpec) -> bool:
+        return weights.locate(spec, settings.cache) is not None
+
+    return Parts(
+        settings=settings,
+        catalog=rows,
+        pool=Pool(rows, settings),
+        book=VoteBook(settings.votes),
+        prompts=library.load(settings.prompts) if settings.prompts.is_dir() else (),
+        pair=pairs.choose(rows, settings.left, settings.right, present),
+    )
+
+
+def describe(rows: Sequence[ModelSpec], pool: Pool) -> list[dict[str, object]]:
+    """One plain object a model, for programs."""
+    return [
+        {
+            "key": row.key,
+            "title": row.title,
+            "engine": row.engine,
+            "source": row.source,
+            "quantization": row.quantization,
+            "reads_images": row.reads_images,
+            "thinking": row.thinking,
+            "context_tokens": row.context_tokens,
+            "parameters_b": row.parameters_b,
+            "state": pool.state(row.key).name,
+        }
+        for row in rows
+    ]

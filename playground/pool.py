@@ -1,0 +1,63 @@
+"""Knows which engines are open and how they are shared. Does not know what they are asked."""
+
+from __future__ import annotations
+
+import threading
+
+from playground.catalog import Catalog
+from playground.engines import open_engine
+from playground.engines.base import Engine
+from playground.errors import PlaygroundError
+from playground.settings import Settings
+from playground.types import EngineState
+
+
+class Pool:
+    """One engine per model, opened at first use, shared by all visitors. Who holds `device` has the machine alone."""
+
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+        self._catalog, self._settings = catalog, settings
+        self._engines: dict[str, Engine] = {}
+        self._lock = threading.Lock()
+        self.device = threading.Lock()
+
+    def engine(self, key: str) -> Engine:
+        """The engine of that model. Raises CatalogError for an unknown key."""
+        spec = self._catalog.row(key)
+        with self._lock:
+            if key not in self._engines:
+                self._engines[key] = open_engine(spec, self._settings)
+            return self._engines[key]
+
+    def state(self, key: str) -> EngineState:
+        """Where that model is now; opens nothing and never blocks."""
+        engine = self._engines.get(key)
+        if engine:
+            return engine.state()
+        remote = self._catalog.row(key).engine in ("openai", "replay")
+        return EngineState("elsewhere" if remote else "not_loaded")
+
+    def warm(self, *keys: str) -> threading.Thread:
+        """Load these models one after the other in the background. What fails is shown by `state`, not raised."""
+        thread = threading.Thread(target=self._warm, args=(keys,), name="warm", daemon=True)
+        thread.start()
+        return thread
+
+    def _warm(self, keys: tuple[str, ...]) -> None:
+        for key in keys:
+            engine = self.engine(key)
+            if not engine.local:
+                continue
+            with self.device:
+                try:
+                    for _ in engine.prepare():
+                        pass
+                except PlaygroundError:
+                    continue  # the engine keeps the error: its picker shows it, and asking tries again
+
+    def close(self) -> None:
+        """End every engine."""
+        with self._lock:
+            engines, self._engines = list(self._engines.values()), {}
+        for engine in engines:
+            engine.close()

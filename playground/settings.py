@@ -1,0 +1,103 @@
+"""Knows what the app was told by flags and environment. The only reader of the environment. Knows no model."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+APP_NAME = "side-by-side-playground"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one run of the app was told. `left` and `right` are keys of models, empty for "choose for me"."""
+
+    left: str = ""
+    right: str = ""
+    models: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 7860
+    share: bool = False
+    votes: Path = Path("votes/votes.csv")
+    prompts: Path = ROOT / "prompts"
+    cache: Path = field(default_factory=lambda: user_cache_path(APP_NAME))
+    threads: int | None = None
+    stall_s: float = 300.0
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def secret(self, name: str) -> str | None:
+        """The value of an environment variable that holds a key, or None when it is unset or empty."""
+        return self.environ.get(name) or None
+
+
+def add_shared_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) -> None:
+    """Flags that every front end has; each one's default comes from PLAYGROUND_<NAME>."""
+    parser.add_argument(
+        "--models", type=Path, default=_path(env, "MODELS"), metavar="FILE", help="more models, as TOML"
+    )
+    parser.add_argument("--threads", type=int, default=_int(env, "THREADS"), help="CPU threads of each local model")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=_path(env, "CACHE") or user_cache_path(APP_NAME),
+        help="folder for fetched weights",
+    )
+
+
+def page_parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
+    """The flags of `app.py`."""
+    parser = argparse.ArgumentParser(
+        prog="app.py",
+        description="Compare two language models side by side in the browser.",
+        epilog="Every flag can be given as an environment variable too: --left as PLAYGROUND_LEFT, and so on.",
+    )
+    parser.add_argument("--left", default=_env(env, "LEFT"), metavar="KEY", help="model on the left")
+    parser.add_argument("--right", default=_env(env, "RIGHT"), metavar="KEY", help="model on the right")
+    add_shared_flags(parser, env)
+    parser.add_argument("--host", default=_env(env, "HOST", _host(env)), help="address to listen on")
+    parser.add_argument("--port", type=int, default=_int(env, "PORT", 7860), help="port to listen on")
+    share = _env(env, "SHARE").lower() in {"1", "true", "yes"}
+    parser.add_argument("--share", action="store_true", default=share, help="public link through gradio.live")
+    votes = _path(env, "VOTES") or Path("votes/votes.csv")
+    parser.add_argument("--votes", type=Path, default=votes, metavar="FILE", help="where votes go (CSV)")
+    return parser
+
+
+def read(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None) -> Settings:
+    """Settings of `app.py` from its flags and environment. Wrong usage exits with 2, as argparse does."""
+    env = dict(os.environ) if env is None else env
+    args = page_parser(env).parse_args(argv)
+    return Settings(**vars(args), environ=env)
+
+
+def environment() -> dict[str, str]:
+    """A copy of the environment, for front ends with flags of their own."""
+    return dict(os.environ)
+
+
+def _env(env: Mapping[str, str], name: str, default: str = "") -> str:
+    return env.get(f"PLAYGROUND_{name}", default)
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    value = _env(env, name)
+    return Path(value) if value else None
+
+
+def _int(env: Mapping[str, str], name: str, default: int | None = None) -> int | None:
+    value = _env(env, name)
+    try:
+        return int(value) if value else default
+    except ValueError:
+        raise SystemExit(f"PLAYGROUND_{name} must be a whole number, not {value!r}") from None
+
+
+def _host(env: Mapping[str, str]) -> str:
+    """A Space is reached from outside its container; anywhere else the app stays on this machine."""
+    return "0.0.0.0" if env.get("SPACE_ID") else "127.0.0.1"
