@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from playground import meter
-from playground.types import Answer, Delta, Event, Finished, Loading, Memory, Sent, Stamps
+from playground.types import Answer, Delta, Event, Finished, Loading, Memory, Sent, Stamps, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ def advance(answer: Answer, change: Change) -> Answer:
         case Delta():
             return _grow(answer, change)
         case Sent(at_s):
-            return replace(answer, status="reading", stamps=Stamps(sent_s=at_s))
+            return replace(answer, status="reading", text="", reasoning="", stamps=Stamps(sent_s=at_s))
         case Finished():
             done = replace(answer, status="done", finish_reason=change.reason, usage=change.usage, server=change.server)
             return timed(done)
         case Failed(error):
-            return timed(replace(answer, status="failed", error=error, finish_reason="error", loading=None))
+            return _cut_short(replace(answer, status="failed", error=error, finish_reason="error"))
         case Stopped():
-            return timed(replace(answer, status="stopped", finish_reason="stopped", loading=None))
+            return _cut_short(replace(answer, status="stopped", finish_reason="stopped"))
         case Held():
             return replace(answer, loading=Loading("waiting for the machine, which answers for somebody else"))
         case Loading():
@@ -82,11 +82,19 @@ def _grow(answer: Answer, delta: Delta) -> Answer:
     return replace(answer, status="writing", text=answer.text + delta.text, stamps=stamps)
 
 
+def _cut_short(answer: Answer) -> Answer:
+    """The answer as it ended without its last event: an estimate made earlier does not know the latest chunks."""
+    return timed(replace(answer, loading=None, usage=Usage()))
+
+
 def timed(answer: Answer) -> Answer:
     """The answer with its figures worked out. While no server has counted, one chunk counts as one token."""
     usage = answer.usage
     if usage.output_tokens is None and answer.stamps.chunks_s:
-        usage = replace(usage, answer_tokens=len(answer.stamps.chunks_s), source="estimate")
+        chunks_s, first_answer_s = answer.stamps.chunks_s, answer.stamps.first_answer_s
+        thought = len(chunks_s) if first_answer_s is None else chunks_s.index(first_answer_s)
+        said = len(chunks_s) - thought
+        usage = replace(usage, reasoning_tokens=thought or None, answer_tokens=said, source="estimate")
     chars = len(answer.text) + len(answer.reasoning)
     return replace(answer, usage=usage, timing=meter.timing(answer.stamps, usage, chars, answer.load_s))
 
