@@ -1,0 +1,209 @@
+"""Knows how a picture file becomes what is sent: upright, opaque, small enough, nothing hidden in it. Sends nothing.
+
+A picture is recognised by its content, never by its name. Of a moving one the first frame is taken.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import stat
+import struct
+import threading
+import warnings
+import zlib
+from pathlib import Path
+
+import PIL.Image
+
+from playground.errors import ImageError
+from playground.types import Image
+
+MAX_SIDE_PX = 1536
+"""The longest side of a picture as it is sent; larger ones are scaled down, smaller ones stay as they are."""
+MAX_PIXELS = 60_000_000
+"""The most pixels that are decoded, so that a 50-megapixel photo is opened and a decompression bomb is not."""
+MAX_BYTES = 20_000_000
+"""The largest file that is read."""
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+
+_JPEG_QUALITY = 90
+_WORKING = "PNG, JPEG, WebP and GIF work"
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
+_OURS = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", re.DOTALL)
+_OTHERS = (
+    (re.compile(rb"BM"), "a BMP picture"),
+    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF picture"),
+    (re.compile(rb"....ftypavi[fs]", re.DOTALL), "an AVIF picture"),
+    (re.compile(rb"....ftyp(he|mif|msf)", re.DOTALL), "a HEIC picture"),
+    (re.compile(rb"%PDF"), "a PDF document"),
+)
+_SVG = re.compile(rb"(\xef\xbb\xbf)?\s*<(svg|\?xml.*<svg|!.*<svg)", re.DOTALL | re.IGNORECASE)
+# What Pillow's readers raise on bytes that are not what they should be; each was seen or stands in their source.
+_UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    SystemError,
+    MemoryError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+# One picture is decoded at a time: memory stays bounded, and `catch_warnings` is not safe between threads.
+_TURN = threading.Lock()
+
+
+def prepare(
+    path: Path, *, max_side: int = MAX_SIDE_PX, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES
+) -> Image:
+    """The picture in that file as it is sent: JPEG where it was one, else PNG; always RGB, without metadata.
+
+    Raises ImageError, and nothing else, with a sentence that names the file by its last part only.
+    """
+    name = _shown(path)
+    data = _read(path, name, max_bytes)
+    with _TURN, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return _convert(data, name, max_side, max_pixels)
+        except PIL.Image.DecompressionBombError as error:
+            raise ImageError(_too_many_pixels(name, max_pixels)) from error
+        except PIL.UnidentifiedImageError as error:
+            raise ImageError(_unrecognised(data, name)) from error
+        except _UNREADABLE as error:
+            raise ImageError(_broken(name)) from error
+
+
+def data_uri(image: Image) -> str:
+    """The picture as a `data:` address, which is how chat completions and browsers take it."""
+    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode('ascii')}"
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def _shown(path: Path) -> str:
+    """The file's own name, fit for a sentence: no folders, no control characters, no lone surrogates."""
+    return "".join(char if char.isprintable() else "?" for char in path.name) or "The image"
+
+
+def _read(path: Path, name: str, max_bytes: int) -> bytes:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ImageError(f"{name} is not a file. Choose a picture; {_WORKING}.")
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise ImageError(f"{name} does not exist (any more). Choose the picture again.") from error
+    except OSError as error:
+        raise ImageError(f"{name} cannot be read: {error.strerror}. Check the file and choose it again.") from error
+    if len(data) > max_bytes:
+        raise ImageError(
+            f"{name} is larger than {max_bytes / 1e6:g} MB. Save it smaller, for example as JPEG, and try again."
+        )
+    if not data:
+        raise ImageError(f"{name} is empty. Choose a file with a picture in it; {_WORKING}.")
+    return data
+
+
+def _convert(data: bytes, name: str, max_side: int, max_pixels: int) -> Image:
+    with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as file:
+        if file.width * file.height > max_pixels:
+            raise ImageError(_too_many_pixels(name, max_pixels))
+        photo = file.format in ("JPEG", "MPO")
+        size = _fitting(file.size, max_side)
+        # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the final size loses nothing that could be seen.
+        file.draft(None, (2 * size[0], 2 * size[1]))
+        file.load()
+        turn = _turn(file)
+        picture = _opaque(_scaled(_plain(file), size))
+    if turn is not None:
+        picture = picture.transpose(turn)
+    picture.info.clear()
+    written = io.BytesIO()
+    if photo:
+        picture.save(written, "JPEG", quality=_JPEG_QUALITY)
+    else:
+        picture.save(written, "PNG")
+    return Image(
+        data=written.getvalue(),
+        media_type="image/jpeg" if photo else "image/png",
+        width=picture.width,
+        height=picture.height,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+# --- pixels -------------------------------------------------------------------------------------------------------
+
+
+def _fitting(size: tuple[int, int], max_side: int) -> tuple[int, int]:
+    scale = min(1.0, max_side / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _turn(file: PIL.Image.Image) -> PIL.Image.Transpose | None:
+    """How the camera was held, if the file says so. Damaged metadata is no reason to refuse a good picture."""
+    try:
+        return _TURNS.get(file.getexif().get(_ORIENTATION, 1))
+    except _UNREADABLE:
+        return None
+
+
+def _plain(file: PIL.Image.Image) -> PIL.Image.Image:
+    """The picture as RGB, or as RGBA where anything in it may be transparent."""
+    if file.mode.startswith("I"):  # 16-bit grey, which `convert` would clip instead of scale
+        return file.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    return file.convert("RGBA" if file.has_transparency_data else "RGB")
+
+
+def _scaled(picture: PIL.Image.Image, size: tuple[int, int]) -> PIL.Image.Image:
+    return picture if picture.size == size else picture.resize(size, PIL.Image.Resampling.LANCZOS)
+
+
+def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:
+    if picture.mode == "RGB":
+        return picture
+    paper = PIL.Image.new("RGBA", picture.size, "white")
+    return PIL.Image.alpha_composite(paper, picture).convert("RGB")
+
+
+# --- sentences ----------------------------------------------------------------------------------------------------
+
+
+def _too_many_pixels(name: str, max_pixels: int) -> str:
+    return f"{name} has more than {max_pixels / 1e6:g} megapixels. Scale it down and try again."
+
+
+def _broken(name: str) -> str:
+    return f"{name} is damaged or was cut short. Open it in a picture viewer, save it again and try that file."
+
+
+def _unrecognised(data: bytes, name: str) -> str:
+    """What those bytes are instead, as far as their beginning tells."""
+    if _OURS.match(data):
+        return _broken(name)
+    if _SVG.match(data[:4096]):
+        return f"{name} is an SVG, a drawing and not a picture made of pixels. Export it as PNG and try that."
+    for beginning, what in _OTHERS:
+        if beginning.match(data):
+            return f"{name} is {what}, which is not read here. Save it in another format; {_WORKING}."
+    return f"{name} is not a picture, whatever its name says. Choose another file; {_WORKING}."
