@@ -22,6 +22,7 @@ from playground.types import (
     Answer,
     Comparison,
     Finished,
+    Memory,
     Message,
     Pacing,
     Sampling,
@@ -37,6 +38,10 @@ HEARTBEAT_S = 0.4
 
 MEMORY_EVERY_S = 0.5
 """Reading a process tree's memory costs milliseconds, so it is done by the watcher, never by a reader."""
+
+
+LAST_READING_S = 1.0
+"""No longer than this for them: a model whose load was stopped goes on loading, and its thread with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,8 @@ class Race:
                 lane.stopping.set()
                 if lane.stream:
                     lane.stream.close()
+                else:  # it waits for its turn or its model: its thread is busy, but the person need not wait for that
+                    self._changes.put((name, Stopped()))
 
     def snapshots(self, every_s: Callable[[], float] = lambda: 1 / 15) -> Iterator[Comparison]:
         """The comparison as it grows; the last one is final. `every_s` gives the pause before each, in seconds."""
@@ -121,7 +128,7 @@ class Race:
                 if time.monotonic() >= memory_at and not self.now.final:
                     self._look_at_memory()
                     memory_at = time.monotonic() + MEMORY_EVERY_S
-            runner.join()  # the last readings of memory come after the last text
+            runner.join(LAST_READING_S)  # the last readings of memory come after the last text
             self._drain()
             yield self.now
         finally:
@@ -161,12 +168,13 @@ class Race:
             self.now = _with(self.now, side, answer)
 
     def _share_device(self) -> bool:
-        return len(self._lanes) == len(SIDES) and all(lane.entrant.engine.local for lane in self._lanes.values())
+        alone = len(self._lanes) < len(SIDES) or self.now.pacing == "in_turn"
+        return not alone and all(lane.entrant.engine.local for lane in self._lanes.values())
 
     def _look_at_memory(self) -> None:
         for side, lane in self._lanes.items():
             if lane.watch and not self.now.side(side).final:
-                self._apply(side, Measured(lane.watch.read()))
+                self._apply(side, Measured(_reading(lane.watch)))
 
     # -- runner: one thread for the race, and one reader per side --
 
@@ -248,7 +256,16 @@ class Race:
                     self._changes.put((side, event))
             return None
         finally:
-            self._changes.put((side, Measured(lane.watch.read())))
+            self._changes.put((side, Measured(_reading(lane.watch))))
+
+
+def _reading(watch: MemoryWatch) -> Memory:
+    """What the watch says; a process that has just died must not take the answer, or the other side, with it."""
+    try:
+        return watch.read()
+    except Exception:  # a figure is not worth an answer
+        log.exception("memory could not be read")
+        return Memory(reason="it could not be read; the app's log has the details")
 
 
 def _with(comparison: Comparison, side: Side, answer: Answer) -> Comparison:

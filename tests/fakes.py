@@ -98,20 +98,23 @@ class ScriptedEngine:
         started_s = time.monotonic()
         try:
             yield Sent(started_s)
-            for step in self._script:
-                if isinstance(step, Exception):
-                    raise step
-                if isinstance(step, threading.Event):
-                    _wait_for(step, stopped)
-                elif not stopped.wait(step[0]):
-                    yield Delta(step[1].removeprefix("?"), time.monotonic(), reasoning=step[1].startswith("?"))
-                if stopped.is_set():
-                    raise ConnectionResetError("the socket was shut down")
-            self._was_asked = True
-            yield Finished("stop", self._usage, time.monotonic())
-        finally:
+            yield from self._play(stopped)
+        finally:  # before the last event: its reader need not come back for more
             self.work.append((started_s, time.monotonic()))
             self.ended.set()
+        self._was_asked = True
+        yield Finished("stop", self._usage, time.monotonic())
+
+    def _play(self, stopped: threading.Event) -> Iterator[Delta]:
+        for step in self._script:
+            if isinstance(step, Exception):
+                raise step
+            if isinstance(step, threading.Event):
+                _wait_for(step, stopped)
+            elif not stopped.wait(step[0]):
+                yield Delta(step[1].removeprefix("?"), time.monotonic(), reasoning=step[1].startswith("?"))
+            if stopped.is_set():
+                raise ConnectionResetError("the socket was shut down")
 
     def state(self) -> EngineState:
         if not self.local:
