@@ -122,7 +122,7 @@ def _ask(args: argparse.Namespace, env: Mapping[str, str]) -> int:
     message = Message("user", args.prompt, tuple(images.prepare(path) for path in args.image))
     sampling = Sampling(args.temperature, args.top_p, args.max_tokens, args.seed, args.thinking)
     questions = {side: parts.Question(getattr(args, side), (), args.system, sampling) for side in SIDES}
-    pacing = args.pacing.replace("-", "_") if args.pacing else house.default_pacing(args.left, args.right)
+    pacing = house.pacing(args.pacing or "", args.left, args.right)
     try:
         done = _watch(house.race(message, questions, pacing, first_side="left"), quiet=args.json)
     finally:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from playground import asking, catalog, compare, library, pairs, weights
 from playground.catalog import Catalog
 from playground.compare import Entrant, Race
+from playground.errors import UsageError
 from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import SIDES, Comparison, Message, ModelSpec, Pacing, Prompt, Sampling, Side
@@ -40,6 +41,13 @@ class Parts:
     def default_pacing(self, left: str, right: str) -> Pacing:
         """In turn when both would share this machine, together otherwise."""
         return "in_turn" if self._local(left) and self._local(right) else "together"
+
+    def pacing(self, asked: str, left: str, right: str) -> Pacing:
+        """The pacing by name ("in-turn" or "in_turn", "together"), or the default for "". Raises UsageError."""
+        name = asked.replace("-", "_")
+        if name not in ("", "in_turn", "together"):
+            raise UsageError(f"There is no pacing {asked!r}. Choose in-turn or together.")
+        return name or self.default_pacing(left, right)  # type: ignore[return-value]  # checked above
 
     def _local(self, key: str) -> bool:
         return self.pool.state(key).name != "elsewhere"

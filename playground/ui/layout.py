@@ -1,0 +1,178 @@
+"""Knows where everything on the compare tab is. Does not know what any of it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from playground.parts import Parts
+from playground.types import SIDES, Side, Winner
+from playground.ui import cards, settings_panel, show
+
+PACINGS: list[tuple[str | int | float, str | int | float]] = [
+    ("In turn · fair timing", "in_turn"),
+    ("Together", "together"),
+]
+VOTES: tuple[tuple[Winner, str, str], ...] = (
+    ("model_a", "Left is better", "left"),
+    ("model_b", "Right is better", "right"),
+    ("tie", "Tie", "tie"),
+    ("both_bad", "Both are bad", "bad"),
+)
+_LATEX: list[dict[str, str | bool]] = [
+    {"left": "$$", "right": "$$", "display": True},
+    {"left": r"\[", "right": r"\]", "display": True},
+    {"left": r"\(", "right": r"\)", "display": False},
+]
+_SMALL: dict[str, Any] = {"min_width": 0, "scale": 0, "elem_classes": "quiet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pickers:
+    """Which models, and how they run."""
+
+    models: dict[Side, gr.Dropdown]
+    cards: dict[Side, gr.HTML]
+    swap: gr.Button
+    pacing: gr.Radio
+    why: gr.HTML
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """One comparison: what was asked, both answers, their figures."""
+
+    result: gr.Column
+    asked: gr.HTML
+    panes: dict[Side, gr.HTML]
+    chats: dict[Side, gr.Chatbot]
+    feet: dict[Side, gr.HTML]
+    stops: dict[Side, gr.Button]
+    retries: dict[Side, gr.Button]
+    tape: gr.HTML
+    votes: dict[Winner, gr.Button]
+    note: gr.HTML
+
+
+@dataclass(frozen=True, slots=True)
+class Dock:
+    """Where one asks."""
+
+    panel: settings_panel.Panel
+    prompt: gr.MultimodalTextbox
+    fresh: gr.Button
+    stop: gr.Button
+    send: gr.Button
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """All that handlers read and write."""
+
+    pickers: Pickers
+    problem: gr.HTML
+    earlier: gr.Accordion
+    histories: dict[Side, gr.Chatbot]
+    welcome: gr.HTML
+    answers: Answers
+    dock: Dock
+    ticker: gr.Timer
+
+
+def build(parts: Parts) -> Layout:
+    """Lay the tab out."""
+    pickers = _pickers(parts)
+    problem = gr.HTML(elem_classes="problem")
+    with gr.Accordion("Earlier turns", open=False, visible=False, elem_classes="earlier") as earlier, gr.Row():
+        histories = {side: _chat(f"Earlier {side}", side) for side in SIDES}
+    welcome = gr.HTML(cards.welcome(parts.prompts), elem_classes="welcome", js_on_load=cards.PICK_PROMPT_JS)
+    answers = _answers()
+    dock = _dock()
+    return Layout(pickers, problem, earlier, histories, welcome, answers, dock, gr.Timer(1.0, active=False))
+
+
+def _pickers(parts: Parts) -> Pickers:
+    choices: list[Any] = [(row.title, row.key) for row in parts.catalog]
+    pair = parts.pair
+    models, cards = {}, {}
+    pacing = gr.Radio(
+        PACINGS, value=parts.default_pacing(pair.left, pair.right), label="Pacing", elem_classes="seg", container=False
+    )
+    with gr.Row(elem_classes="pair"):
+        for side, key in zip(SIDES, (pair.left, pair.right), strict=True):
+            with gr.Column(elem_classes=["pick", side], min_width=120):
+                label = f"{side.capitalize()} model"
+                models[side] = gr.Dropdown(choices, value=key, label=label, show_label=False, container=False)
+                cards[side] = gr.HTML(show.card(parts.catalog.row(key), parts.pool.state(key)))
+            if side == "left":
+                swap = gr.Button("⇄", elem_classes="swap", min_width=0, scale=0, elem_id="swap")
+    return Pickers(models, cards, swap, pacing, gr.HTML(show.why(pair), elem_classes="why"))
+
+
+def _answers() -> Answers:
+    panes, chats, feet, stops, retries = {}, {}, {}, {}, {}
+    with gr.Column(visible=False, elem_classes="result") as result:
+        asked = gr.HTML()
+        with gr.Row(elem_classes="cols"):
+            for side in SIDES:
+                with gr.Column(elem_classes=["answer", side], min_width=120):
+                    panes[side] = gr.HTML(elem_classes="pane")
+                    chats[side] = _chat(f"{side.capitalize()} answer", side)
+                    with gr.Row(elem_classes="foot"):
+                        feet[side] = gr.HTML()
+                        stops[side] = gr.Button(f"Stop {side}", size="sm", **_SMALL)
+                        retries[side] = gr.Button(f"Retry {side}", size="sm", **_SMALL)
+        tape = gr.HTML(elem_classes="tape-box")
+        with gr.Row(elem_classes="vote"):
+            votes = {
+                winner: gr.Button(label, interactive=False, min_width=120, elem_classes=["vote-button", f"vote-{look}"])
+                for winner, label, look in VOTES
+            }
+        note = gr.HTML(elem_classes="vote-note")
+    return Answers(result, asked, panes, chats, feet, stops, retries, tape, votes, note)
+
+
+def _dock() -> Dock:
+    with gr.Column(elem_classes="dock"):
+        with gr.Row(elem_classes="box"):
+            prompt = gr.MultimodalTextbox(
+                label="Prompt",
+                show_label=False,
+                placeholder="Ask both models…",
+                sources=["upload"],
+                file_types=["image"],
+                file_count="multiple",
+                submit_btn=False,
+                container=False,
+                lines=1,
+                max_lines=8,
+                max_plain_text_length=2_000_000,  # longer texts would become a file, which is not what was typed
+                autofocus=True,
+                elem_classes="prompt",
+            )
+            fresh = gr.Button("New", **_SMALL)
+            toggle = gr.Button("Settings", **_SMALL)
+            stop = gr.Button("Stop", visible=False, **_SMALL)
+            send = gr.Button("Send", min_width=0, scale=0, elem_classes="send")
+        panel = settings_panel.build()
+        toggle.click(None, js=settings_panel.TOGGLE_JS, api_visibility="private")
+    return Dock(panel, prompt, fresh, stop, send)
+
+
+def _chat(label: str, side: Side) -> gr.Chatbot:
+    return gr.Chatbot(
+        label=label,
+        show_label=False,
+        container=False,
+        height=None,
+        autoscroll=False,
+        buttons=["copy"],
+        latex_delimiters=_LATEX,
+        allow_tags=False,
+        sanitize_html=True,
+        placeholder=" ",
+        layout="panel",
+        elem_classes=["chat", side],
+    )

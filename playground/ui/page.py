@@ -1,0 +1,106 @@
+"""Knows the page as a whole: its head, its tabs, its one public endpoint, how it is served. Knows no tab's inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground import images, report
+from playground.errors import PlaygroundError
+from playground.parts import Parts, Question
+from playground.types import SIDES, Message, Sampling
+from playground.ui import compare_tab, prompts_tab, show
+from playground.ui.pace import Pace
+from playground.ui.visit import Visitors
+
+HERE = Path(__file__).parent
+MOST_WATCHERS = 200
+"""Threads for streaming handlers: one a watcher."""
+MOST_WAITING = 500
+LARGEST_UPLOAD = "25mb"
+DAY_S = 86_400
+
+THEME = gr.themes.Base(
+    primary_hue="stone",
+    neutral_hue="stone",
+    radius_size="lg",
+    font=["Inter", "system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "SFMono-Regular", "monospace"],
+)
+
+
+def build(parts: Parts) -> gr.Blocks:
+    """The page, ready to be launched."""
+    visitors, pace = Visitors(parts), Pace()
+    with gr.Blocks(title="Side by Side", fill_width=True, analytics_enabled=False, delete_cache=(3600, DAY_S)) as page:
+        gr.HTML(show.HEADER, elem_classes="head")
+        with gr.Tabs(elem_classes="tabs") as tabs:
+            with gr.Tab("Compare", id="compare"):
+                tab = compare_tab.build(parts, visitors, pace, page)
+            with gr.Tab("Prompts", id="prompts"):
+                chooser = prompts_tab.build(parts)
+        prompts_tab.wire(parts, (tab.welcome, chooser), tab, tabs)
+        gr.api(_compare_api(parts), api_name="compare", api_description=COMPARE_HELP, concurrency_limit=4)
+
+        @page.unload
+        def leave(request: gr.Request) -> None:
+            """A closed tab stops its work."""
+            visitors.leave(request.session_hash)
+
+    page.queue(max_size=MOST_WAITING, default_concurrency_limit=MOST_WATCHERS)
+    return page
+
+
+COMPARE_HELP = (
+    "Send one prompt to two models and wait for both. Returns the object that `python -m playground ask --json` prints."
+)
+
+
+def _compare_api(parts: Parts) -> Any:
+    def compare(
+        prompt: str,
+        left: str,
+        right: str,
+        images_: list[gr.FileData] | None = None,
+        system: str = "",
+        pacing: str = "",
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        seed: int | None = None,
+    ) -> dict[str, Any]:
+        try:
+            pictures = tuple(images.prepare(Path(file["path"])) for file in images_ or ())
+            sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
+            keys = dict(zip(SIDES, (left, right), strict=True))
+            questions = {side: Question(key, (), system, sampling) for side, key in keys.items()}
+            chosen = parts.pacing(pacing, left, right)
+            race = parts.race(Message("user", prompt, pictures), questions, chosen)
+        except PlaygroundError as error:
+            raise gr.Error(str(error)) from error
+        for _ in race.snapshots(lambda: 0.2):
+            pass
+        return report.comparison(race.now)
+
+    return compare
+
+
+def serve(page: gr.Blocks, parts: Parts) -> None:
+    """Launch the page and block until the app is ended."""
+    settings = parts.settings
+    page.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        share=settings.share,
+        theme=THEME,
+        css_paths=HERE / "style.css",
+        head=f"<script>{(HERE / 'keys.js').read_text(encoding='utf-8')}</script>",
+        max_threads=MOST_WATCHERS + 40,
+        max_file_size=LARGEST_UPLOAD,
+        run_history=False,
+        ssr_mode=False,
+        allowed_paths=[str(settings.prompts)],
+        footer_links=[],
+        show_error=True,
+    )

@@ -1,0 +1,116 @@
+"""Knows the settings of a question: shared by both sides, with an override for each. Knows no model.
+
+Numbers are text fields, because an empty field means something here: the model's own choice. (Gradio's number field
+shows an empty value as 0.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from playground.errors import UsageError
+from playground.types import SIDES, Sampling, Side
+
+TOGGLE_JS = "() => document.querySelector('.settings').classList.toggle('open')"
+DEFAULT_MAX_TOKENS = 512
+_THINKING: list[tuple[str | int | float, str | int | float]] = [
+    ("model's default", "default"),
+    ("on", "on"),
+    ("off", "off"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A number field: its label, how it is read, and its bounds."""
+
+    label: str
+    kind: Callable[[str], float]
+    least: float
+    most: float
+
+
+_NUMBERS = (
+    _Number("Temperature", float, 0, 2),
+    _Number("Top p", float, 0, 1),
+    _Number("Max tokens", int, 1, 1_000_000),
+    _Number("Seed", int, 0, 2**63 - 1),
+)
+_FIELDS = len(_NUMBERS) + 2
+_UNSET = (None, "", "default")
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Its input components, in the order `read` expects: shared, left, right."""
+
+    fields: list[Any]
+
+
+def build() -> Panel:
+    """Lay the panel out; hidden until `TOGGLE_JS` opens it."""
+    fields: list[Any] = []
+    with gr.Column(elem_classes="settings"), gr.Tabs():
+        with gr.Tab("Both sides"):
+            fields += _group("", str(DEFAULT_MAX_TOKENS), "model's own")
+        for side in SIDES:
+            with gr.Tab(f"Only {side}"):
+                fields += _group(f"{side.capitalize()} ", "", "as both sides")
+    return Panel(fields)
+
+
+def _group(prefix: str, max_tokens: str, when_empty: str) -> list[Any]:
+    def label(name: str) -> str:
+        return f"{prefix}{name[0].lower()}{name[1:]}" if prefix else name
+
+    system = gr.Textbox(label=label("System prompt"), lines=1, max_lines=4, placeholder=when_empty)
+    with gr.Row():
+        numbers = [
+            gr.Textbox(
+                max_tokens if number.label == "Max tokens" else "",
+                label=label(number.label),
+                placeholder=when_empty,
+                max_lines=1,
+                min_width=90,
+            )
+            for number in _NUMBERS
+        ]
+        thinking = gr.Dropdown(_THINKING, value="default", label=label("Thinking"), min_width=130)
+    return [system, *numbers, thinking]
+
+
+def read(values: Sequence[Any]) -> tuple[dict[Side, str], dict[Side, Sampling]]:
+    """System prompt and sampling by side, from the values of `Panel.fields`. Raises UsageError naming the field."""
+    shared, *own = (list(values[start : start + _FIELDS]) for start in range(0, len(values), _FIELDS))
+    system: dict[Side, str] = {}
+    sampling: dict[Side, Sampling] = {}
+    for side, mine in zip(SIDES, own, strict=True):
+        mixed = [one if one not in _UNSET else both for one, both in zip(mine, shared, strict=True)]
+        system[side] = mixed[0] or ""
+        sampling[side] = _sampling(mixed[1:])
+    return system, sampling
+
+
+def _sampling(values: Sequence[Any]) -> Sampling:
+    *numbers, thinking = values
+    read_numbers = [_read(field, value) for field, value in zip(_NUMBERS, numbers, strict=True)]
+    return Sampling(*read_numbers, {"on": True, "off": False}.get(thinking))  # type: ignore[arg-type]
+
+
+def _read(field: _Number, text: str | None) -> float | None:
+    if not text or not text.strip():
+        return None
+    try:
+        value = field.kind(text.strip())
+    except ValueError:
+        value = float("nan")
+    if not field.least <= value <= field.most:
+        kind = "a whole number" if field.kind is int else "a number"
+        raise UsageError(
+            f"{field.label} must be {kind} from {field.least:g} to {field.most:g}, or empty; not {text.strip()[:40]!r}."
+        )
+    return value

@@ -1,0 +1,251 @@
+"""Knows how values look on the page: HTML and chat messages. Knows no Gradio, no clock and no visitor.
+
+Everything that a person or a model wrote is escaped here; nothing of theirs reaches the page as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from playground import figures
+from playground.figures import AT_A_GLANCE, FIGURES, Cell, Figure
+from playground.pairs import Pair
+from playground.types import SIDES, Answer, Comparison, EngineState, Loading, ModelSpec, Side, Winner
+
+LONGEST_ASKED = 2_000
+"""Characters of a prompt that the page repeats; the whole of it goes to the models and into the vote."""
+
+HEADER = "<h1>Side by Side</h1>"
+
+_STATES = {"not_loaded": "not loaded", "ready": "ready", "elsewhere": "elsewhere", "failed": "failed"}
+_TONES = {"ready": "ok", "loading": "warn", "failed": "bad"}
+_STATUS = {
+    "waiting": "waits for its turn",
+    "loading": "loading",
+    "reading": "reading the prompt",
+    "thinking": "thinking",
+    "writing": "writing",
+    "done": "done",
+    "failed": "failed",
+    "stopped": "stopped",
+}
+
+
+def chip(text: str, tone: str = "", title: str = "") -> str:
+    """A small rounded label."""
+    hint = f' title="{escape(title)}" tabindex="0"' if title else ""
+    return f'<span class="chip {tone}"{hint}>{escape(text)}</span>'
+
+
+def card(spec: ModelSpec, state: EngineState) -> str:
+    """What one gets from a model, before asking: state, engine, what it reads, size."""
+    reads = "text and images" if spec.reads_images else "text only"
+    chips = [chip(_state(state), _TONES.get(state.name, ""), state.error), chip(spec.engine), chip(reads)]
+    if spec.parameters_b:
+        chips.append(chip(parameters(spec.parameters_b)))
+    if spec.quantization:
+        chips.append(chip(spec.quantization))
+    return f'<div class="chips">{"".join(chips)}</div>'
+
+
+def parameters(billions: float) -> str:
+    """Parameters as people say them: 135M, 9B."""
+    return f"{billions:g}B parameters" if billions >= 1 else f"{billions * 1000:g}M parameters"
+
+
+def _state(state: EngineState) -> str:
+    if state.name != "loading":
+        return _STATES[state.name]
+    return f"{state.stage or 'loading'}{_share(state.done, state.total)}"
+
+
+def _share(done: int | None, total: int | None) -> str:
+    return f" {100 * done // total} %" if done is not None and total else ""
+
+
+def why(pair: Pair) -> str:
+    """Why the page opened with these two models."""
+    return f'<p class="note">These two: {escape(pair.why)}. Choose others above.</p>'
+
+
+def asked(text: str, pictures: Sequence[str], prompt_id: str, turn: int) -> str:
+    """The one prompt above both answers; `pictures` are data URIs."""
+    shown = text if len(text) <= LONGEST_ASKED else f"{text[:LONGEST_ASKED]}… ({len(text):,} characters in all)"
+    images = "".join(f'<img src="{src}" alt="picture {n}">' for n, src in enumerate(pictures, start=1))
+    about = ["Asked both"] + ([] if prompt_id == "typed" else [prompt_id]) + ([f"turn {turn}"] if turn > 1 else [])
+    return (
+        f'<section class="ask" aria-label="Asked">{images}<div><div class="who">{escape(" · ".join(about))}</div>'
+        f'<div class="asked-text">{escape(shown)}</div></div></section>'
+    )
+
+
+def messages(answer: Answer | None) -> list[dict[str, Any]]:
+    """The answer as chat messages: thinking folded apart, then the text. Never a plain string: Gradio dedents those."""
+    if answer is None:
+        return []
+    shown: list[dict[str, Any]] = []
+    if answer.reasoning:
+        thinking = answer.status == "thinking"
+        meta: dict[str, Any] = {"title": "Thinking", "status": "pending" if thinking else "done"}
+        if (duration := thought_s(answer)) is not None:
+            meta["duration"] = round(duration, 1)
+        shown.append({"role": "assistant", "content": _text(answer.reasoning), "metadata": meta})
+    if answer.text:
+        shown.append({"role": "assistant", "content": _text(answer.text)})
+    return shown
+
+
+def thought_s(answer: Answer) -> float | None:
+    """Seconds from the first thought to the first word of the answer (or the last thought), None without either."""
+    stamps = answer.stamps
+    if not answer.reasoning or not stamps.chunks_s or answer.status == "thinking":
+        return None
+    return (stamps.first_answer_s or stamps.chunks_s[-1]) - stamps.chunks_s[0]
+
+
+def said(role: str, text: str) -> dict[str, Any]:
+    """One message of an earlier turn."""
+    return {"role": role, "content": _text(text)}
+
+
+def _text(text: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text}]
+
+
+def pane(answer: Answer | None) -> str:
+    """What stands above the answer's text: that it waits or loads, a notice, an error with its next step."""
+    if answer is None:
+        return ""
+    parts = []
+    if answer.notice:
+        parts.append(f'<div class="notice" role="note">{escape(answer.notice[:1].upper() + answer.notice[1:])}.</div>')
+    if answer.error:
+        parts.append(f'<div class="error" role="alert"><b>No answer.</b> {escape(answer.error)}</div>')
+    if answer.loading:
+        parts.append(_loading(answer.loading))
+    elif answer.status in ("waiting", "reading"):
+        parts.append(f'<div class="pending">{escape(_STATUS[answer.status])}</div>')
+    return "".join(parts)
+
+
+def _loading(loading: Loading) -> str:
+    bar = ""
+    if loading.done is not None and loading.total:
+        done = min(100 * loading.done // loading.total, 100)
+        unit = " of ".join(" ".join(figures.size(n)) for n in (loading.done, loading.total))
+        detail = f" · {unit}" if loading.unit == "bytes" else ""
+        bar = f'<progress max="100" value="{done}"></progress><span class="num">{done} %{detail}</span>'
+    return f'<div class="pending">{escape(loading.stage)}{bar}</div>'
+
+
+def foot(answer: Answer | None) -> str:
+    """The line under an answer: badges, tokens, how it ended."""
+    if answer is None:
+        return '<div class="foot-line"></div>'
+    marks = "".join(chip(name, "mark", title) for name, title in figures.badges(answer))
+    words = []
+    if tokens := answer.usage.output_tokens:
+        about = "" if answer.usage.source == "server" else "about "
+        words.append(f"{about}{tokens} token{'s' if tokens > 1 else ''}")
+    words.append(answer.finish_reason if answer.status == "done" else _STATUS[answer.status])
+    if answer.finish_reason == "length":
+        words[-1] = "cut off at max tokens"
+    return f'<div class="foot-line" aria-live="off">{marks}<span>{escape(" · ".join(words))}</span></div>'
+
+
+def tape(comparison: Comparison | None) -> str:
+    """The tale of the tape: one line a figure, left and right facing each other across its name."""
+    if comparison is None:
+        return ""
+    first = [_line(figure, comparison) for figure in FIGURES if figure.name in AT_A_GLANCE]
+    rest = [_line(figure, comparison) for figure in FIGURES if figure.name not in AT_A_GLANCE]
+    rest += [_words(name, comparison) for name in ("prompt", "thinking", "answer")]
+    rest += [_server_line(comparison)]
+    return (
+        f'<section class="tape" aria-label="Figures">{_pacing(comparison)}<div class="rows">{"".join(first)}</div>'
+        f'<details><summary>All figures</summary><div class="rows">{"".join(rest)}</div></details></section>'
+    )
+
+
+def _pacing(comparison: Comparison) -> str:
+    if comparison.pacing == "together":
+        return '<p class="pacing">asked at the same time</p>'
+    return f'<p class="pacing">one after the other, {comparison.first_side} first: each alone on the machine</p>'
+
+
+def _line(figure: Figure, comparison: Comparison) -> str:
+    cells = {side: figures.cell(figure, comparison.side(side)) for side in SIDES}
+    most = max((cell.value or 0 for cell in cells.values()), default=0)
+    sides = "".join(
+        f'<div class="{side[0]}" title="{escape(cell.why)}">{_cell(side, cell, most)}</div>'
+        for side, cell in cells.items()
+    )
+    left, right = sides.split('<div class="r"', 1)
+    name = f'<div class="name" title="{escape(figure.definition)}" tabindex="0">{escape(figure.name)}</div>'
+    return f'<div class="line">{left}{name}<div class="r"{right}</div>'
+
+
+def _cell(side: Side, cell: Cell, most: float) -> str:
+    width = 100 * (cell.value or 0) / most if most else 0
+    bar = f'<span class="bar"><i style="width:{width:.0f}%"></i></span>'
+    value = f'<span class="val">{escape(cell.text)} <small>{escape(cell.unit)}</small></span>'
+    return f'<div class="cell">{value + bar if side == "left" else bar + value}</div>'
+
+
+def _words(name: str, comparison: Comparison) -> str:
+    values = []
+    for side in SIDES:
+        usage = comparison.side(side).usage
+        count = {"prompt": usage.prompt_tokens, "thinking": usage.reasoning_tokens, "answer": usage.answer_tokens}[name]
+        values.append("–" if count is None else f"{count:,} <small>tok ({usage.source})</small>")
+    return _plain_row(f"{name} tokens", values)
+
+
+def _server_line(comparison: Comparison) -> str:
+    """The server's own rate, where it gives one, beside ours."""
+    rates = [comparison.side(side).server.get("predicted_per_second") for side in SIDES]
+    if rates == [None, None]:
+        return ""
+    return _plain_row(
+        "server's own speed", ["–" if rate is None else f"{rate:.0f} <small>tok/s</small>" for rate in rates]
+    )
+
+
+def _plain_row(name: str, values: Sequence[str]) -> str:
+    left, right = (f'<div class="cell"><span class="val">{value}</span></div>' for value in values)
+    return (
+        f'<div class="line plain"><div class="l">{left}</div><div class="name">{escape(name)}</div>'
+        f'<div class="r">{right}</div></div>'
+    )
+
+
+def vote_note(comparison: Comparison | None, where: str, winner: Winner | None = None, error: str = "") -> str:
+    """The line under the vote buttons: why not yet, where the vote goes, or thanks."""
+    if error:
+        return f'<p class="note error" role="alert">{escape(error)}</p>'
+    if winner:
+        return f'<p class="note thanks" role="status">Thank you. Your vote is in {escape(where)}.</p>'
+    if comparison is None:
+        return '<p class="note">Ask something; then say which answer is better.</p>'
+    if not comparison.final:
+        return '<p class="note">Vote when both answers are finished.</p>'
+    if not can_vote(comparison):
+        return '<p class="note">Neither side answered, so there is nothing to vote on. Retry a side, or ask again.</p>'
+    counted = "" if all(comparison.side(s).status == "done" for s in SIDES) else " It is kept, but not counted: "
+    ends = ", ".join(f"{s} {comparison.side(s).status}" for s in SIDES if comparison.side(s).status != "done")
+    return (
+        f'<p class="note">Your vote, both answers and their figures are written to {escape(where)}.'
+        f"{counted}{ends}{'.' if counted else ''}</p>"
+    )
+
+
+def can_vote(comparison: Comparison | None) -> bool:
+    """Both sides have ended and at least one of them said something."""
+    return bool(comparison and comparison.final and any(comparison.side(s).text for s in SIDES))
+
+
+def problem(text: str) -> str:
+    """Why nothing was sent."""
+    return f'<div class="error" role="alert">{escape(text)}</div>'

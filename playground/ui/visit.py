@@ -1,0 +1,158 @@
+"""Knows what one browser tab is doing: its conversation, its race, its vote. Knows no component.
+
+A tab is known by Gradio's session hash; two tabs of one person are two visits and do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from playground import asking, images, votes
+from playground.compare import Race, halted
+from playground.errors import PromptError, VoteError
+from playground.parts import Parts, Question
+from playground.types import SIDES, Comparison, Message, Pacing, Prompt, Sampling, Side, Winner
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a person asked for when they pressed Send. `system` and `sampling` are by side."""
+
+    prompt: Prompt
+    models: Mapping[Side, str]
+    pacing: Pacing
+    system: Mapping[Side, str]
+    sampling: Mapping[Side, Sampling]
+
+
+@dataclass
+class Visit:
+    """One tab. Its race runs in the handler that started it; other handlers only stop or read it."""
+
+    parts: Parts
+    ask: Ask | None = None
+    message: Message | None = None
+    comparison: Comparison | None = None
+    winner: Winner | None = None
+    histories: dict[Side, tuple[Message, ...]] = field(default_factory=lambda: {"left": (), "right": ()})
+    turn: int = 0
+    _race: Race | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self, ask: Ask) -> Race:
+        """A race for a new prompt. Raises PlaygroundError, and then nothing has changed."""
+        message = Message("user", ask.prompt.text, tuple(images.prepare(path) for path in ask.prompt.images))
+        with self._lock:
+            self._refuse_while_running()
+            same_models = self.ask is not None and self.ask.models == ask.models
+            histories = self._with_last_turn() if same_models else dict.fromkeys(SIDES, ())
+            race = self._race_of(ask, message, histories, SIDES)
+            self.turn = self.turn + 1 if same_models else 1
+            self.ask, self.message, self.histories, self.winner = ask, message, histories, None
+            self._race, self.comparison = race, race.now
+        return race
+
+    def retry(self, side: Side) -> Race:
+        """A race of one side with the same prompt; the other side's answer stays. Raises PlaygroundError."""
+        with self._lock:
+            self._refuse_while_running()
+            if not (self.ask and self.message and self.comparison):
+                raise PromptError("There is nothing to retry yet. Ask something first.")
+            if self.winner:
+                raise PromptError("You have voted on this comparison, so it stays as it is. Ask again instead.")
+            race = self._race_of(self.ask, self.message, self.histories, (side,), self.comparison)
+            self._race, self.comparison = race, race.now
+        return race
+
+    def follow(self, race: Race, every_s: Callable[[], float]) -> Iterator[Comparison]:
+        """The race's snapshots, kept here too; the race ends with this iterator."""
+        try:
+            for now in race.snapshots(every_s):
+                self.comparison = now
+                yield now
+        finally:
+            race.stop()
+            self.comparison = halted(self.comparison or race.now)
+
+    def stop(self, side: Side | None = None) -> None:
+        """Stop one side or both; does nothing when nothing runs."""
+        if self._race:
+            self._race.stop(side)
+
+    def vote(self, winner: Winner) -> None:
+        """Store the vote on the comparison that is shown. Raises VoteError, and then nothing was stored."""
+        if not (self.ask and self.message and self.comparison):
+            raise VoteError("There is nothing to vote on yet. Ask something first.")
+        ask = self.ask
+        specs = {side: self.parts.catalog.row(self.comparison.side(side).model) for side in SIDES}
+        vote = votes.new(
+            winner,
+            self.comparison,
+            prompt=ask.prompt.text,
+            prompt_id=ask.prompt.id,
+            system=ask.system["left"] if len(set(ask.system.values())) == 1 else "\n---\n".join(ask.system.values()),
+            image_sha256=tuple(image.sha256 for image in self.message.images),
+            turn=self.turn,
+            sampling={side: asking.merge(ask.sampling[side], specs[side].sampling) for side in SIDES},
+        )
+        self.parts.book.append(vote, specs)
+        self.winner = winner
+
+    def forget(self) -> None:
+        """Start a new conversation."""
+        with self._lock:
+            self._refuse_while_running()
+            self.ask = self.message = self.comparison = self.winner = self._race = None
+            self.histories, self.turn = {"left": (), "right": ()}, 0
+
+    def _refuse_while_running(self) -> None:
+        if self.comparison and not self.comparison.final:
+            raise PromptError("Both answers are not finished yet. Wait for them, or press Stop.")
+
+    def _with_last_turn(self) -> dict[Side, tuple[Message, ...]]:
+        """Each side's history with what it was asked and said last. A side that said nothing forgets the question:
+        chat templates want user and assistant in turn."""
+        if not (self.message and self.comparison):
+            return dict(self.histories)
+        grown = dict(self.histories)
+        for side in SIDES:
+            answer = self.comparison.side(side)
+            if answer.text:
+                grown[side] = (*grown[side], self.message, Message("assistant", answer.text))
+        return grown
+
+    def _race_of(
+        self,
+        ask: Ask,
+        message: Message,
+        histories: Mapping[Side, tuple[Message, ...]],
+        sides: tuple[Side, ...],
+        kept: Comparison | None = None,
+    ) -> Race:
+        questions = {
+            side: Question(ask.models[side], histories[side], ask.system[side], ask.sampling[side]) for side in sides
+        }
+        return self.parts.race(message, questions, ask.pacing, kept=kept)
+
+
+class Visitors:
+    """All visits by session hash."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._visits: dict[str, Visit] = {}
+        self._lock = threading.Lock()
+
+    def of(self, session: str | None) -> Visit:
+        """The visit of that tab, begun now if it is new."""
+        with self._lock:
+            return self._visits.setdefault(session or "", Visit(self._parts))
+
+    def leave(self, session: str | None) -> None:
+        """The tab was closed: its work stops and it is forgotten."""
+        with self._lock:
+            visit = self._visits.pop(session or "", None)
+        if visit:
+            visit.stop()
