@@ -59,6 +59,6 @@ def merge(asked: Sampling, recommended: Sampling) -> Sampling:
 
 
 def conversation(system: str, history: Sequence[Message], message: Message) -> tuple[Message, ...]:
-    """The messages of one request: system prompt if any, earlier turns, the new one."""
+    """The messages of one request: system prompt if any, earlier turns, the new one; all of it can be sent."""
     head = (Message("system", system.strip()),) if system.strip() else ()
-    return (*head, *history, message)
+    return tuple(replace(m, text=_UNSENDABLE.sub("\ufffd", m.text)) for m in (*head, *history, message))

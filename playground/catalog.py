@@ -60,7 +60,7 @@ def load(own: Path | None = None) -> Catalog:
 def read(path: Path) -> list[ModelSpec]:
     """The rows of one file. Raises CatalogError that names file, row and field."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise CatalogError(f"The models file {path} cannot be read: {error.strerror}. Check --models.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -39,10 +39,12 @@ def choose(catalog: Catalog, left: str, right: str, present: Callable[[ModelSpec
     if left or right:
         flag = "--left" if left else "--right"
         return Pair(left or free[0], right or free[0], f"one side chosen by {flag}, the other {reasons[free[0]]}")
-    # the smaller one stands left, so that the page reads "small against large"
-    small, large = sorted(free[:2], key=lambda key: catalog.row(key).parameters_b or 0)
-    why = reasons[small] if reasons[small] == reasons[large] else f"{reasons[small]}; {reasons[large]}"
-    return Pair(small, large, why)
+    first, second = free[:2]
+    sizes = [catalog.row(key).parameters_b for key in (first, second)]
+    if sizes[0] and sizes[1] and sizes[0] > sizes[1]:  # the smaller one stands left: "small against large"
+        first, second = second, first
+    why = reasons[first] if reasons[first] == reasons[second] else f"{reasons[first]}; {reasons[second]}"
+    return Pair(first, second, why)
 
 
 def _candidates(catalog: Catalog, present: Callable[[ModelSpec], bool]) -> dict[str, str]:

@@ -1,0 +1,71 @@
+"""The JSON object of a comparison: a promise to programs, so every key of it is written down here."""
+
+from __future__ import annotations
+
+import json
+
+from fakes import answer, comparison
+
+from playground import report
+from playground.types import Memory, Timing, Usage
+
+SIDE = {
+    "model": "small",
+    "status": "done",
+    "text": "four",
+    "reasoning": "two and two",
+    "error": None,
+    "finish_reason": "stop",
+    "cold": True,
+    "contended": True,
+    "images_sent": 2,
+    "timing": {
+        "load_s": 1.0,
+        "ttft_s": 2.0,
+        "ttfa_s": 3.0,
+        "total_s": 4.0,
+        "decode_tokens_per_s": 5.0,
+        "chars_per_s": 6.0,
+        "chunk_gap_p50_s": 7.0,
+        "chunk_gap_p95_s": 8.0,
+    },
+    "usage": {
+        "prompt_tokens": 9,
+        "reasoning_tokens": 10,
+        "answer_tokens": 11,
+        "cached_tokens": 12,
+        "source": "server",
+    },
+    "memory": {"weights_bytes": 13, "peak_bytes": 14, "process_bytes": 15, "method": "PSS"},
+}
+WHOLE = answer(
+    "small",
+    reasoning="two and two",
+    cold=True,
+    contended=True,
+    images_sent=2,
+    timing=Timing(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0),
+    usage=Usage(9, 10, 11, 12, "server"),
+    memory=Memory(13, 14, 15, 16, "PSS"),
+)
+
+
+def test_a_side_has_exactly_these_keys_and_values():
+    assert report.side(WHOLE) == SIDE
+
+
+def test_a_comparison_has_exactly_these_keys_and_values():
+    found = report.comparison(comparison(WHOLE, WHOLE))
+    assert found == {"schema": 1, "pacing": "in_turn", "first_side": "left", "left": SIDE, "right": SIDE}
+
+
+def test_keys_come_in_the_order_in_which_they_are_documented():
+    assert json.dumps(report.side(WHOLE)) == json.dumps(SIDE)
+
+
+def test_what_is_unknown_is_null_and_never_zero():
+    found = report.side(answer("small", "", status="failed", error="It broke.", finish_reason=""))
+    assert (found["error"], found["finish_reason"]) == ("It broke.", None)
+    assert set(found["timing"].values()) == {None}
+    assert [found["usage"][name] for name in ("prompt_tokens", "answer_tokens", "cached_tokens")] == [None] * 3
+    assert [found["memory"][name] for name in ("weights_bytes", "peak_bytes", "process_bytes")] == [None] * 3
