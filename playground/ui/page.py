@@ -7,8 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from playground import images, report
+from playground import report
 from playground.errors import PlaygroundError
+from playground.images import prepare
 from playground.parts import Parts, Question
 from playground.types import SIDES, Message, Sampling
 from playground.ui import compare_tab, prompts_tab, show
@@ -63,7 +64,7 @@ def _compare_api(parts: Parts) -> Any:
         prompt: str,
         left: str,
         right: str,
-        images_: list[gr.FileData] | None = None,
+        images: list[gr.FileData] | None = None,
         system: str = "",
         pacing: str = "",
         max_tokens: int | None = None,
@@ -71,7 +72,7 @@ def _compare_api(parts: Parts) -> Any:
         seed: int | None = None,
     ) -> dict[str, Any]:
         try:
-            pictures = tuple(images.prepare(Path(file["path"])) for file in images_ or ())
+            pictures = tuple(prepare(Path(file["path"])) for file in images or ())
             sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
             keys = dict(zip(SIDES, (left, right), strict=True))
             questions = {side: Question(key, (), system, sampling) for side, key in keys.items()}

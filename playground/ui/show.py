@@ -44,9 +44,9 @@ def card(spec: ModelSpec, state: EngineState) -> str:
     reads = "text and images" if spec.reads_images else "text only"
     chips = [chip(_state(state), _TONES.get(state.name, ""), state.error), chip(spec.engine), chip(reads)]
     if spec.parameters_b:
-        chips.append(chip(parameters(spec.parameters_b)))
+        chips.append(chip(parameters(spec.parameters_b), "extra"))
     if spec.quantization:
-        chips.append(chip(spec.quantization))
+        chips.append(chip(spec.quantization, "extra"))
     return f'<div class="chips">{"".join(chips)}</div>'
 
 
