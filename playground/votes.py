@@ -23,6 +23,8 @@ from playground.types import SIDES, WINNERS, Answer, Comparison, ModelSpec, Samp
 
 SCHEMA_VERSION = 1
 LOCK_WAIT_S = 10.0
+LONGEST_CELL = 2**31 - 1
+"""The csv module reads no cell over 131,072 characters unless told to; a prompt may be a megabyte."""
 _LINE_END = "\r\n"  # RFC 4180; with it the csv module quotes cells that hold either character
 
 _HEAD = tuple(
@@ -137,12 +139,16 @@ def _figures(answer: Answer, spec: ModelSpec, sampling: Sampling) -> dict[str, o
 
 
 def read(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a votes file as text, formula marks undone. Raises VoteError when it is another program's file."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        _refuse_stranger(path, tuple(rows.fieldnames or ()))
-        for cells in rows:
-            yield {name: unescape(value) for name, value in cells.items()}
+    """The rows of a votes file as text, formula marks undone. Raises VoteError when it is another program's file, and
+    at a row that is not whole."""
+    csv.field_size_limit(LONGEST_CELL)
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        rows = csv.reader(file)
+        _refuse_stranger(path, tuple(next(rows, ())))
+        for cells in filter(None, rows):
+            if len(cells) != len(COLUMNS):
+                raise VoteError(f"{path}, line {rows.line_num}: this row is not whole. Mend or remove it.")
+            yield dict(zip(COLUMNS, map(unescape, cells), strict=True))
 
 
 def escape(cell: str) -> str:
@@ -173,33 +179,40 @@ def _cell(value: object) -> str:
 
 def _append(path: Path, line: bytes) -> None:
     """Write header (if new) and line, flush to disk; on a full disk take back what was written of it."""
-    with path.open("ab") as file:
+    with path.open("ab", buffering=0) as file:  # a buffer would write again, when closed, what was taken back
         size = file.seek(0, os.SEEK_END)
         if size:
-            _check_end(path)
+            _check_ends(path)
         else:
             line = _header() + line
         try:
-            file.write(line)
-            file.flush()
+            while line:
+                line = line[file.write(line) :]
             os.fsync(file.fileno())
         except OSError:
             os.ftruncate(file.fileno(), size)
             raise
 
 
-def _check_end(path: Path) -> None:
-    """Refuse to append to a file of another shape."""
+def _check_ends(path: Path) -> None:
+    """Refuse to append to a file of another shape, or to one whose last row was torn."""
     with path.open("rb") as file:
-        header = file.readline().decode("utf-8-sig", "replace").strip()
-    _refuse_stranger(path, tuple(next(csv.reader([header]), ())))
+        header = file.readline(len(_header()) + 100).decode("utf-8-sig", "replace").strip()
+        file.seek(-1, os.SEEK_END)
+        last = file.read()
+    _refuse_stranger(path, tuple(header.split(",")))
+    if last != b"\n":
+        raise VoteError(
+            f"Your vote was NOT stored: {path} ends in the middle of a row. "
+            "Mend or move that file, or choose another with --votes, then vote again."
+        )
 
 
 def _refuse_stranger(path: Path, columns: tuple[str, ...]) -> None:
     if columns == COLUMNS:
         return
     missing = [name for name in COLUMNS if name not in columns]
-    extra = [name for name in columns if name not in COLUMNS]
+    extra = [name[:40] for name in columns if name not in COLUMNS]
     difference = f"missing: {', '.join(missing[:5]) or 'none'}; unknown: {', '.join(extra[:5]) or 'none'}"
     raise VoteError(f"{path} is not a votes file of this version ({difference}). Choose another file with --votes.")
 
