@@ -1,0 +1,222 @@
+"""What the lessons of the shapes models show, ask and accept. Knows nothing of weights."""
+
+from random import Random
+
+import pytest
+import torch
+
+pytest.importorskip("transformers")
+
+from training.shapes import (
+    asking,
+    batches,
+    drawing,
+    keeping,
+    labels,
+    lessons,
+    marking,
+    offtopic,
+    scenes,
+    talking,
+    tokens,
+)
+from training.shapes.asking import Turn
+from training.shapes.world import COLOURS, PLACES, SHAPES, Background, Bar, Figure, Number, Scene, place
+
+WHITE = Background("plain", (255, 255, 255), (255, 255, 255))
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def picture_of(*figures: Figure, size: int = 128) -> Scene:
+    return Scene(size, size, WHITE, figures=figures, smooth=False)
+
+
+@pytest.fixture(scope="module")
+def words():
+    return tokens.tokenizer(1)
+
+
+@pytest.fixture(scope="module")
+def processor(words):
+    return tokens.processor(words, patch=8, merge=2, side=128)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_figure_is_drawn_in_its_ink_at_its_place(shape):
+    image = drawing.draw(picture_of(Figure(shape, "red", RED, 0.3, 0.7, 0.2)))
+    assert image.getpixel((int(0.3 * 128), int(0.7 * 128))) == RED
+    assert image.getpixel((120, 10)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("count", range(1, 6))
+def test_figures_never_touch_and_stand_out(count):
+    scene = scenes.figures(Random(count), count, 200, 140)
+    assert len(scene.figures) == count
+    for one in scene.figures:
+        assert scenes.contrasts(one.rgb, [scene.background.rgb, scene.background.other])
+        assert all(one is other or scenes.apart(one, other, 200, 140) for other in scene.figures)
+
+
+def test_the_tallest_bar_clearly_beats_the_next():
+    for seed in range(30):
+        heights = sorted(bar.height for bar in scenes.bars(Random(seed), 100, 100).bars)
+        assert heights[-1] >= 1.12 * heights[-2]
+
+
+def test_pictures_keep_to_the_promised_sizes():
+    sizes = [scenes.size(Random(seed)) for seed in range(300)]
+    assert all(64 <= side <= 512 for size in sizes for side in size)
+    assert len(set(sizes)) > 200
+
+
+@pytest.mark.parametrize(("x", "y", "word"), [(0.1, 0.1, "top left"), (0.5, 0.5, "middle"), (0.9, 0.5, "right")])
+def test_places_are_thirds(x, y, word):
+    assert place(Figure("star", "red", RED, x, y, 0.1)) == word
+
+
+def test_a_figure_on_a_border_has_no_place_word():
+    assert place(Figure("star", "red", RED, 1 / 3, 0.5, 0.1)) is None
+
+
+def test_cells_name_what_their_middle_shows():
+    cells = labels.cells(picture_of(Figure("square", "blue", BLUE, 0.25, 0.25, 0.2)), 8, 8)
+    assert cells[2, 2] == labels.FIRST_FIGURE + SHAPES.index("square") * len(COLOURS) + COLOURS.index("blue")
+    assert cells[6, 6] == labels.NOTHING
+
+
+def test_two_digits_lie_in_their_order():
+    scene = Scene(128, 128, WHITE, number=Number("42", "red", RED, 0.5, 0.5, 0.8))
+    row = labels.cells(scene, 8, 8)[4]
+    assert row[2] == labels.FIRST_DIGIT + 4
+    assert row[5] == labels.FIRST_DIGIT + 2
+
+
+def test_the_same_seed_asks_the_same():
+    assert lessons.lessons(5, 900, 8, 4) == lessons.lessons(5, 900, 8, 4)
+    assert lessons.lessons(5, 900, 8, 4) != lessons.lessons(6, 900, 8, 4)
+
+
+@pytest.mark.parametrize("step", [0, 900, 4000])
+def test_every_right_answer_is_marked_right(step):
+    for lesson in lessons.lessons(1, step, 32, 6):
+        for turn in lesson.turns:
+            assert marking.right(turn, turn.answer), turn
+
+
+def test_questions_about_colour_name_only_lone_figures():
+    scene = picture_of(Figure("star", "red", RED, 0.2, 0.2, 0.1), Figure("star", "blue", BLUE, 0.8, 0.8, 0.1))
+    assert all(asking.colour(Random(seed), scene) is None for seed in range(20))
+
+
+def test_a_description_goes_from_left_to_right():
+    scene = picture_of(
+        Figure("star", "red", RED, 0.8, 0.2, 0.1), Figure("circle", "orange", (255, 165, 0), 0.2, 0.8, 0.1)
+    )
+    assert asking.description(scene) == "An orange circle and a red star."
+
+
+def test_bars_are_described_by_colour():
+    scene = Scene(9, 9, WHITE, bars=(Bar("red", RED, 0, 0.3, 0.5), Bar("blue", BLUE, 0.5, 0.9, 0.2)))
+    assert asking.description(scene) == "Bars: red and blue."
+
+
+@pytest.mark.parametrize(
+    ("plain", "pointed"),
+    [
+        ("What colour is the star?", "What colour is the star in the first picture?"),
+        ("Describe the picture.", "Describe the first picture."),
+        ("How many stars are in the picture?", "How many stars are in the first picture?"),
+    ],
+)
+def test_a_question_about_one_of_two_names_it(plain, pointed):
+    assert asking.pointed(plain, " in the first picture") == pointed
+
+
+COLOUR = Turn("colour", "What colour is the star?", "The star is red.")
+LIST = Turn("description", "Describe.", "A red star and a blue circle.")
+
+
+@pytest.mark.parametrize(
+    ("turn", "said", "is_right"),
+    [
+        (COLOUR, "The star is red.", True),
+        (COLOUR, "The star is blue.", False),
+        (COLOUR, "The star is red and blue.", False),
+        (COLOUR, "The circle is red.", False),
+        (COLOUR, "", False),
+        (LIST, "A blue circle and a red star.", True),
+        (LIST, "A blue star and a red circle.", False),
+        (LIST, "A red star.", False),
+        (Turn("place", "Where?", "The star is at the top left."), "The star is at the top.", False),
+        (Turn("sums", "9 + 8", "The answer is 17."), "The answer is 17.", True),
+        (Turn("sums", "9 + 8", "The answer is 17."), "The answer is 7.", False),
+        (Turn("off-topic", "Who?", ""), "Sorry, I only know simple shapes, digits and bars.", True),
+        (Turn("off-topic", "Who?", ""), "A red star.", False),
+    ],
+)
+def test_an_answer_is_right_when_its_word_is_said_and_no_wrong_one(turn, said, is_right):
+    assert marking.right(turn, said) is is_right
+
+
+def test_places_of_two_words_are_one_term():
+    assert marking.terms("at the bottom right, not the top") == {"bottom right": 1, "top": 1}
+    assert {word for row in PLACES for word in row} <= set(marking.terms(", ".join(w for row in PLACES for w in row)))
+
+
+def test_no_held_out_question_was_learnt():
+    learnt = {offtopic.off_topic(Random(seed)).lower() for seed in range(5000)} | {
+        text.lower() for text in offtopic.WHOLE
+    }
+    assert not learnt & {text.lower() for text in offtopic.HELD_OUT}
+    assert len(offtopic.HELD_OUT) >= 50
+
+
+def test_sums_stay_within_twenty():
+    answers = {int(talking.sum_(Random(seed)).answer.split()[-1].rstrip(".")) for seed in range(500)}
+    assert answers <= set(range(21))
+
+
+def test_a_lesson_has_the_very_ids_of_the_shipped_chat_template(processor):
+    for step in (901, 900):  # one picture, two pictures
+        lesson = lessons.lessons(3, step, 4, 3)[0]
+        maker = batches.Maker(processor, longest=10_000)
+        made = maker.batch([lesson])
+        shown = [{"type": "image", "image": drawing.draw(scene)} for scene in lesson.scenes]
+        messages = []
+        for i, turn in enumerate(lesson.turns):
+            parts = [{"type": "text", "text": turn.question}, *(shown if i == 0 else [])]
+            messages += [{"role": "user", "content": parts}, {"role": "assistant", "content": turn.answer}]
+        whole = processor.apply_chat_template(messages, tokenize=True, return_dict=True, return_tensors="pt")
+        assert made.ids[0].tolist() == whole["input_ids"][0].tolist()
+        assert torch.equal(made.seen.pixels, whole["pixel_values"])
+        assert torch.equal(batches.image_types(made.ids), whole["mm_token_type_ids"].int())
+
+
+def test_only_answers_weigh_and_their_content_weighs_most(processor, words):
+    scene = picture_of(Figure("star", "red", RED, 0.5, 0.5, 0.2))
+    lesson = lessons.Lesson((scene,), (COLOUR, Turn("sums", "1 + 2", "The answer is 3.")))
+    made = batches.Maker(processor, longest=500).batch([lesson])
+    heavy = words.decode(made.ids[0][made.weights[0] == 1])
+    assert heavy.split() == ["star", "red3"]
+    assert "What" not in words.decode(made.ids[0][made.weights[0] > 0])
+
+
+def test_a_system_message_changes_nothing(processor):
+    question = [{"role": "user", "content": "Hello"}]
+    system = [{"role": "system", "content": "Answer in French."}]
+    assert processor.apply_chat_template(system + question) == processor.apply_chat_template(question)
+
+
+def test_a_checkpoint_is_whole_or_absent(tmp_path, monkeypatch):
+    path = tmp_path / "state.pt"
+    keeping.keep({"step": 1}, path)
+
+    def stopped(state, part):
+        part.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keeping.torch, "save", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        keeping.keep({"step": 2}, path)
+    assert keeping.kept(path) == {"step": 1}
+    assert keeping.kept(tmp_path / "none.pt") is None

@@ -1,0 +1,112 @@
+"""Knows how conversations become tensors, just as the shipped processor makes them. Not how they are learnt from."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import Qwen3VLProcessor
+
+from training.shapes import labels
+from training.shapes.asking import Turn
+from training.shapes.drawing import draw
+from training.shapes.lessons import Lesson
+from training.shapes.marking import WORDS
+from training.shapes.tokens import END, IMAGE, PAD, PICTURE, START
+from training.shapes.world import Scene
+
+FIXED_WEIGHT = 0.2  # of a token that any answer of its kind has; a token that must be right weighs 1
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Pictures as the tower takes them, with what each cell shows.
+
+    `pixels` (patches, values), `grid` (pictures, 3), `cells` (cells,), `flags` (cells, 4).
+    """
+
+    pixels: Tensor
+    grid: Tensor
+    cells: Tensor
+    flags: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Conversations as the whole model takes them; `weights` says how much each next token matters."""
+
+    seen: Seen
+    ids: Tensor
+    mask: Tensor
+    weights: Tensor
+
+
+class Maker:
+    """Makes batches with one processor."""
+
+    def __init__(self, processor: Qwen3VLProcessor, longest: int) -> None:
+        self.processor, self.longest = processor, longest
+        self.merge = processor.image_processor.merge_size
+
+    @cached_property
+    def header(self) -> list[int]:
+        return [START, *self.processor.tokenizer("assistant\n").input_ids]
+
+    @cached_property
+    def content(self) -> Tensor:
+        """For each id of the vocabulary, how much it matters in an answer."""
+        words = self.processor.tokenizer
+        weights = torch.full((len(words),), FIXED_WEIGHT)
+        spoken = [*WORDS, *(word.capitalize() for word in WORDS), *(f" {word}" for word in WORDS), *"0123456789"]
+        weights[torch.tensor(sorted({i for word in spoken for i in words(word).input_ids}))] = 1.0
+        return weights
+
+    def see(self, scenes: list[Scene]) -> Seen:
+        """Drawn and processed; all scenes of one size give one grid."""
+        done = self.processor.image_processor(images=[draw(scene) for scene in scenes], return_tensors="pt")
+        grid = done["image_grid_thw"]
+        sizes = [(int(rows) // self.merge, int(columns) // self.merge) for _, rows, columns in grid]
+        cells = [labels.cells(scene, *size).ravel() for scene, size in zip(scenes, sizes, strict=True)]
+        flags = [
+            labels.flags(scene, *size).reshape(-1, len(labels.FLAGS)) for scene, size in zip(scenes, sizes, strict=True)
+        ]
+        return Seen(
+            done["pixel_values"], grid, torch.from_numpy(np.concatenate(cells)), torch.from_numpy(np.concatenate(flags))
+        )
+
+    def batch(self, lessons: list[Lesson]) -> Batch:
+        shown = [lesson.scenes for lesson in lessons]
+        seen = self.see([scene for scenes in shown for scene in scenes])
+        counts = iter((seen.grid.prod(-1) // self.merge**2).tolist())
+        rows = [self.row([next(counts) for _ in lesson.scenes], lesson.turns) for lesson in lessons]
+        ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
+        return Batch(seen, ids, (ids != PAD).long(), self.weigh(ids))
+
+    def row(self, counts: list[int], turns: tuple[Turn, ...]) -> Tensor:
+        """The ids of a conversation, cut after the last turn that fits in `longest` tokens (more for two pictures)."""
+        head = "".join(PICTURE.replace("<|image_pad|>", "<|image_pad|>" * count) for count in counts)
+        texts = [f"<|im_start|>user\n{head if i == 0 else ''}{turn.question}<|im_end|>" for i, turn in enumerate(turns)]
+        answers = [f"<|im_start|>assistant\n{turn.answer}<|im_end|>" for turn in turns]
+        ids: list[int] = []
+        for part in self.processor.tokenizer([q + a for q, a in zip(texts, answers, strict=True)]).input_ids:
+            if ids and len(ids) + len(part) > self.longest + sum(counts[1:]):
+                break
+            ids += part
+        return torch.tensor(ids)
+
+    def weigh(self, ids: Tensor) -> Tensor:
+        """Float32 like `ids`: the weight of each answer's token, 0 for whatever a model need not say."""
+        spoken = np.zeros(ids.shape, dtype=bool)
+        table, header = ids.numpy(), self.header
+        for row, column in zip(*np.nonzero(table == START), strict=True):
+            if table[row, column : column + len(header)].tolist() == header:
+                start = column + len(header)
+                end = start + int(np.argmax(table[row, start:] == END)) + 1
+                spoken[row, start:end] = True
+        return torch.where(torch.from_numpy(spoken), self.content[ids], 0.0)
+
+
+def image_types(ids: Tensor) -> Tensor:
+    """The processor's `mm_token_type_ids`: 1 where a picture stands."""
+    return (ids == IMAGE).int()

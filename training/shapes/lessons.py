@@ -1,0 +1,72 @@
+"""Knows what is shown and asked at each step of the curriculum. Not tensors."""
+
+from dataclasses import dataclass
+from random import Random
+
+from training.shapes import scenes
+from training.shapes.asking import Turn, ask, ask_of_two
+from training.shapes.talking import talk
+from training.shapes.world import Scene
+
+# Step of the speaking phase from which so many figures may be shown: one first, then many.
+FIGURES_FROM = ((0, 2), (300, 3), (700, 4), (1000, 5))
+CHAT_SHARE = 0.1  # of turns beside a picture that are about no picture
+TALK_SHARE = 0.12  # of conversations without any picture
+PAIRS_FROM, PAIRS_EVERY = 400, 5  # steps with two pictures in each conversation
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One conversation: its pictures and as many turns as fit."""
+
+    scenes: tuple[Scene, ...]
+    turns: tuple[Turn, ...]
+
+
+def most_figures(step: int) -> int:
+    return [count for since, count in FIGURES_FROM if step >= since][-1]
+
+
+def scene(random: Random, width: int, height: int, most: int = 5) -> Scene:
+    """Figures in most pictures, else bars or a number."""
+    kind = random.random()
+    if kind < 0.64:
+        return scenes.figures(random, random.randint(1, most), width, height)
+    return scenes.bars(random, width, height) if kind < 0.78 else scenes.number(random, width, height)
+
+
+def pictures(random: Random, count: int, most: int = 5) -> list[Scene]:
+    """Scenes of one size, so that a batch of them is a plain tensor."""
+    width, height = scenes.size(random)
+    return [scene(random, width, height, most) for _ in range(count)]
+
+
+def is_pair(step: int) -> bool:
+    return step >= PAIRS_FROM and step % PAIRS_EVERY == 0
+
+
+def turns(random: Random, shown: tuple[Scene, ...], count: int) -> tuple[Turn, ...]:
+    """Questions about what is shown, with a little talk among them; none whose answer was just given."""
+    asked = [turn(random, shown) for _ in range(count)]
+    return tuple({one.answer if shown else one.question: one for one in asked}.values())
+
+
+def turn(random: Random, shown: tuple[Scene, ...]) -> Turn:
+    if not shown:
+        return talk(random)
+    if random.random() < CHAT_SHARE:
+        chat = talk(random)
+        return chat if chat.kind != "no picture" else turn(random, shown)
+    return ask(random, shown[0]) if len(shown) == 1 else ask_of_two(random, (shown[0], shown[1]))
+
+
+def lessons(seed: int, step: int, count: int, most_turns: int) -> list[Lesson]:
+    """The conversations of one step of speaking: the same for the same seed and step."""
+    random = Random(f"{seed}/{step}")
+    most = most_figures(step)
+    if is_pair(step):
+        one, other = (pictures(random, count // 2, min(most, 3)) for _ in range(2))
+        return [Lesson(pair, turns(random, pair, most_turns)) for pair in zip(one, other, strict=True)]
+    talks = round(count * TALK_SHARE)
+    shown = [(one,) for one in pictures(random, count - talks, most)] + [()] * talks
+    return [Lesson(pair, turns(random, pair, most_turns)) for pair in shown]

@@ -1,0 +1,124 @@
+"""Knows how big each model is and how long it learns: one row each. Not how learning is done."""
+
+from dataclasses import dataclass
+
+from transformers import Qwen3_5Config
+
+from training.shapes.tokens import END, IMAGE, PAD, VIDEO, VISION_END, VISION_START
+
+
+@dataclass(frozen=True)
+class Size:
+    """One model: its name, its two towers, the side pictures are brought to, and its steps of learning."""
+
+    name: str
+    text_width: int
+    text_inner: int
+    text_layers: int
+    full_every: int
+    heads: int
+    head_width: int
+    linear_heads: int
+    linear_width: int
+    vision_width: int
+    vision_inner: int
+    vision_layers: int
+    vision_heads: int
+    side: int
+    see_steps: int
+    speak_steps: int
+    patch: int = 8
+    merge: int = 2
+
+
+LARGE = Size(
+    name="shapes-large",
+    text_width=192,
+    text_inner=768,
+    text_layers=4,
+    full_every=2,
+    heads=4,
+    head_width=48,
+    linear_heads=4,
+    linear_width=32,
+    vision_width=128,
+    vision_inner=384,
+    vision_layers=4,
+    vision_heads=2,
+    side=128,
+    see_steps=1400,
+    speak_steps=3600,
+)
+SMALL = Size(
+    name="shapes-small",
+    text_width=112,
+    text_inner=256,
+    text_layers=2,
+    full_every=2,
+    heads=2,
+    head_width=48,
+    linear_heads=2,
+    linear_width=32,
+    vision_width=64,
+    vision_inner=192,
+    vision_layers=3,
+    vision_heads=1,
+    side=96,
+    see_steps=1400,
+    speak_steps=4000,
+)
+SIZES = {size.name: size for size in (LARGE, SMALL)}
+
+
+def config(size: Size, vocabulary: int) -> Qwen3_5Config:
+    """The architecture of Qwen3.5 at this size: gated delta-net layers, every `full_every`th one full attention."""
+    return Qwen3_5Config(
+        text_config=text_config(size, vocabulary),
+        vision_config=vision_config(size),
+        image_token_id=IMAGE,
+        video_token_id=VIDEO,
+        vision_start_token_id=VISION_START,
+        vision_end_token_id=VISION_END,
+        tie_word_embeddings=True,
+    )
+
+
+def text_config(size: Size, vocabulary: int) -> dict:
+    third = size.head_width // 2 // 2 // 3
+    rope = {"rope_type": "default", "rope_theta": 1000.0, "partial_rotary_factor": 0.5}
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": size.text_width,
+        "intermediate_size": size.text_inner,
+        "num_hidden_layers": size.text_layers,
+        "full_attention_interval": size.full_every,
+        "num_attention_heads": size.heads,
+        "num_key_value_heads": size.heads // 2,
+        "head_dim": size.head_width,
+        "linear_num_key_heads": size.linear_heads // 2,
+        "linear_num_value_heads": size.linear_heads,
+        "linear_key_head_dim": size.linear_width,
+        "linear_value_head_dim": size.linear_width,
+        "max_position_embeddings": 2048,
+        "initializer_range": 0.04,
+        "tie_word_embeddings": True,
+        "pad_token_id": PAD,
+        "eos_token_id": END,
+        "rope_parameters": rope | {"mrope_section": [third] * 3, "mrope_interleaved": True},
+    }
+
+
+def vision_config(size: Size) -> dict:
+    return {
+        "depth": size.vision_layers,
+        "hidden_size": size.vision_width,
+        "intermediate_size": size.vision_inner,
+        "num_heads": size.vision_heads,
+        "patch_size": size.patch,
+        "spatial_merge_size": size.merge,
+        "out_hidden_size": size.text_width,
+        "num_position_embeddings": 256,
+        "initializer_range": 0.04,
+        # Qwen's 10,000 is for towers that see thousands of patches; a grid of eight by eight needs short waves.
+        "rope_parameters": {"rope_type": "axial", "rope_theta": 100.0},
+    }
