@@ -91,13 +91,19 @@ def why_unknown(figure: Figure, answer: Answer) -> str:
     """Why there is a dash, as a sentence."""
     if figure.unit == "B":
         return _sentence(answer.memory.reason or ("Not measured yet" if not answer.final else "Not measured"))
-    if figure.name == "load":
-        return "It runs elsewhere." if answer.elsewhere else "The model was ready before."
+    if figure.name == "load" and answer.elsewhere:
+        return "It runs elsewhere."
+    if figure.name == "load" and answer.stamps.sent_s is not None:
+        return "The model was ready before."
     if answer.status == "failed":
         return "This side failed."
     if not answer.final:
         return "Not known yet."
-    return "No text came." if not answer.stamps.chunks_s else "Too little text to measure."
+    if figure.name == "load":
+        return "It was stopped before."
+    if not answer.stamps.chunks_s:
+        return "No text came."
+    return "Only thinking came, no answer." if figure.name == "first answer" else "Too little text to measure."
 
 
 def written(value: float, unit: str) -> tuple[str, str]:
@@ -105,15 +111,15 @@ def written(value: float, unit: str) -> tuple[str, str]:
     if unit == "B":
         return size(int(value))
     if unit == "s":
-        return (f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"), unit
-    return (f"{value:.1f}" if value < 10 else f"{value:.0f}"), unit
+        return (f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"), unit
+    return (f"{value:.1f}" if value < 9.95 else f"{value:.0f}"), unit
 
 
 def size(count: int) -> tuple[str, str]:
     """Bytes as (number, unit): 98 MB, 1.09 GB."""
-    if count < 1_000_000:
+    if count < 999_500:
         return f"{count / 1_000:.0f}", "kB"
-    return (f"{count / 1e6:.0f}", "MB") if count < 1_000_000_000 else (f"{count / 1e9:.2f}", "GB")
+    return (f"{count / 1e6:.0f}", "MB") if count < 999_500_000 else (f"{count / 1e9:.2f}", "GB")
 
 
 def badges(answer: Answer) -> list[tuple[str, str]]:

@@ -45,15 +45,15 @@ class Pool:
 
     def _warm(self, keys: tuple[str, ...]) -> None:
         for key in keys:
-            engine = self.engine(key)
-            if not engine.local:
-                continue
-            with self.device:
-                try:
+            try:
+                engine = self.engine(key)
+                if not engine.local:
+                    continue
+                with self.device:
                     for _ in engine.prepare():
                         pass
-                except PlaygroundError:
-                    continue  # the engine keeps the error: its picker shows it, and asking tries again
+            except PlaygroundError:
+                continue  # the engine keeps the error: its picker shows it, and asking tries again
 
     def close(self) -> None:
         """End every engine."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,7 +83,7 @@ def environment() -> dict[str, str]:
 
 
 def _env(env: Mapping[str, str], name: str, default: str = "") -> str:
-    return env.get(f"PLAYGROUND_{name}", default)
+    return env.get(f"PLAYGROUND_{name}") or default
 
 
 def _path(env: Mapping[str, str], name: str) -> Path | None:
@@ -95,7 +96,8 @@ def _int(env: Mapping[str, str], name: str, default: int | None = None) -> int |
     try:
         return int(value) if value else default
     except ValueError:
-        raise SystemExit(f"PLAYGROUND_{name} must be a whole number, not {value!r}") from None
+        print(f"PLAYGROUND_{name} must be a whole number, not {value!r}", file=sys.stderr)
+        raise SystemExit(2) from None  # as argparse does for a flag
 
 
 def _host(env: Mapping[str, str]) -> str:

@@ -1,0 +1,169 @@
+"""How figures are named and written for people."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import answer
+
+from playground.figures import AT_A_GLANCE, FIGURES, Figure, badges, cell, size, why_unknown, written
+from playground.types import Answer, Loading, Memory, Stamps, Timing, Usage
+
+TIMING = Timing(
+    load_s=61.0,
+    ttft_s=0.123,
+    ttfa_s=1.5,
+    total_s=12.34,
+    decode_tokens_per_s=8.25,
+    chars_per_s=41.4,
+    chunk_gap_p50_s=0.025,
+    chunk_gap_p95_s=0.1204,
+)
+MEMORY = Memory(98_000_000, 1_090_000_000, 150_400_000, method="PSS of the process tree")
+WHOLE = answer(timing=TIMING, memory=MEMORY, usage=Usage(answer_tokens=9, source="server"), stamps=Stamps(0.0))
+
+
+def figure(name: str) -> Figure:
+    return next(figure for figure in FIGURES if figure.name == name)
+
+
+def test_every_figure_has_a_name_of_its_own_a_definition_and_a_direction():
+    assert len({figure.name for figure in FIGURES}) == len(FIGURES)
+    assert all(figure.definition and figure.better in (-1, 1) for figure in FIGURES)
+
+
+def test_the_bars_are_first_token_total_speed_and_memory():
+    assert AT_A_GLANCE == ("first token", "total", "speed", "peak memory")
+    assert set(AT_A_GLANCE) <= {figure.name for figure in FIGURES}
+
+
+def test_only_rates_are_better_when_larger():
+    assert {figure.name for figure in FIGURES if figure.better == 1} == {"speed", "characters"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "unit"),
+    [
+        ("first token", "0.12", "s"),
+        ("first answer", "1.50", "s"),
+        ("total", "12.3", "s"),
+        ("speed", "8.2", "tok/s"),
+        ("characters", "41", "/s"),
+        ("chunk gap", "25", "ms"),
+        ("slow gap", "120", "ms"),
+        ("load", "61.0", "s"),
+        ("weights", "98", "MB"),
+        ("peak memory", "1.09", "GB"),
+        ("held now", "150", "MB"),
+    ],
+)
+def test_each_figure_is_written_with_its_unit(name: str, text: str, unit: str):
+    found = cell(figure(name), WHOLE)
+    assert (found.text, found.unit) == (text, unit)
+    assert found.value is not None
+
+
+def test_every_figure_is_one_of_those_above():
+    assert [cell(figure, WHOLE).text for figure in FIGURES].count("–") == 0
+    assert len(FIGURES) == 11
+
+
+@pytest.mark.parametrize("one", FIGURES, ids=lambda figure: figure.name)
+def test_what_is_unknown_is_a_dash_without_unit_and_with_a_reason(one: Figure):
+    found = cell(one, answer())
+    assert (found.text, found.unit, found.value) == ("–", "", None)
+    assert found.why.startswith(one.definition)
+    assert found.why.endswith(".")
+    assert len(found.why) > len(one.definition) + 5
+
+
+def test_a_speed_says_who_counted_the_tokens():
+    assert cell(figure("speed"), WHOLE).why.endswith("Tokens counted by: server.")
+
+
+def test_memory_says_how_it_was_found():
+    assert cell(figure("peak memory"), WHOLE).why.endswith("Method: PSS of the process tree.")
+
+
+def test_nothing_is_ever_written_as_zero_because_it_is_unknown():
+    assert cell(figure("total"), answer(timing=Timing(total_s=0.0))).text == "0.00"
+    assert cell(figure("total"), answer(timing=Timing())).text == "–"
+
+
+ASKED = Stamps(sent_s=0.0)
+ANSWERED = Stamps(sent_s=0.0, first_answer_s=1.0, chunks_s=(1.0,))
+THOUGHT = Stamps(sent_s=0.0, chunks_s=(1.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "about", "reason"),
+    [
+        ("total", Answer("m", "writing"), "Not known yet."),
+        ("total", Answer("m", "failed"), "This side failed."),
+        ("total", Answer("m", "stopped"), "No text came."),
+        ("total", Answer("m", "done", stamps=ASKED), "No text came."),
+        ("speed", Answer("m", "done", stamps=ANSWERED), "Too little text to measure."),
+        ("first answer", Answer("m", "done", stamps=THOUGHT), "Only thinking came, no answer."),
+        ("first answer", Answer("m", "thinking", stamps=THOUGHT), "Not known yet."),
+        ("load", Answer("m", "done", stamps=ANSWERED), "The model was ready before."),
+        ("load", Answer("m", "failed", stamps=ANSWERED), "The model was ready before."),
+        ("load", Answer("m", "done", elsewhere=True, stamps=ANSWERED), "It runs elsewhere."),
+        ("load", Answer("m", "loading", loading=Loading("starting")), "Not known yet."),
+        ("load", Answer("m", "waiting"), "Not known yet."),
+        ("load", Answer("m", "failed"), "This side failed."),
+        ("load", Answer("m", "stopped"), "It was stopped before."),
+        ("weights", Answer("m", memory=Memory(reason="runs elsewhere")), "Runs elsewhere."),
+        ("weights", Answer("m", "writing"), "Not measured yet."),
+        ("weights", Answer("m", "done"), "Not measured."),
+    ],
+)
+def test_a_dash_has_the_reason_that_is_true(name: str, about: Answer, reason: str):
+    assert why_unknown(figure(name), about) == reason
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.004, "s", "0.00"),
+        (9.99, "s", "9.99"),
+        (9.999, "s", "10.0"),
+        (10.04, "s", "10.0"),
+        (99.97, "s", "100"),
+        (3_600.4, "s", "3600"),
+        (9.96, "tok/s", "10"),
+        (0.4, "ms", "0.4"),
+        (312.6, "tok/s", "313"),
+    ],
+)
+def test_numbers_have_three_digits_at_most_before_they_need_more(value: float, unit: str, text: str):
+    assert written(value, unit) == (text, unit)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 kB"),
+        (1_499, "1 kB"),
+        (999_499, "999 kB"),
+        (999_999, "1 MB"),
+        (98_000_000, "98 MB"),
+        (999_999_999, "1.00 GB"),
+        (18_800_000_000, "18.80 GB"),
+    ],
+)
+def test_bytes_are_counted_as_disks_count_them(count: int, text: str):
+    assert " ".join(size(count)) == text
+
+
+def test_an_answer_without_anything_special_has_no_badge():
+    assert badges(answer()) == []
+
+
+def test_each_badge_has_its_explanation():
+    marked = answer(cold=True, contended=True, elsewhere=True, usage=Usage(cached_tokens=7))
+    assert [name for name, _ in badges(marked)] == ["cold", "contended", "elsewhere", "cached prompt"]
+    assert all(len(explanation) > 30 for _, explanation in badges(marked))
+    assert badges(marked)[-1][1].startswith("7 tokens")
+
+
+def test_a_cache_that_held_nothing_is_no_badge():
+    assert badges(answer(usage=Usage(cached_tokens=0))) == []

@@ -1,0 +1,119 @@
+"""Engines are opened once, shared by all, and ended together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from fakes import LIMIT_S, ScriptedEngine
+
+from playground import pool as pools
+from playground.catalog import Catalog
+from playground.errors import CatalogError, WorkerError
+from playground.pool import Pool
+from playground.settings import Settings
+from playground.types import EngineName, EngineState, Loading, ModelSpec
+
+
+def row(key: str, engine: EngineName = "transformers") -> ModelSpec:
+    return ModelSpec(key, key.title(), engine, "s")
+
+
+ROWS = Catalog([row("small"), row("large", "llama.cpp"), row("remote", "openai"), row("played", "replay")])
+
+
+@pytest.fixture
+def engines() -> dict[str, ScriptedEngine]:
+    """What the pool gets when it opens a row: an entry of this, or a new engine that is then kept here."""
+    return {}
+
+
+@pytest.fixture
+def pool(engines: dict[str, ScriptedEngine], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+    def open_engine(spec: ModelSpec, settings: Settings) -> ScriptedEngine:
+        local = spec.engine in ("transformers", "llama.cpp")
+        return engines.setdefault(spec.key, ScriptedEngine(spec.key, local=local, loading=[Loading("starting")]))
+
+    monkeypatch.setattr(pools, "open_engine", open_engine)
+    opened = Pool(ROWS, Settings())
+    yield opened
+    opened.close()
+
+
+def test_a_model_has_one_engine_however_many_threads_ask(pool: Pool):
+    start, got = threading.Barrier(8), []
+
+    def ask() -> None:
+        start.wait()
+        got.append(pool.engine("small"))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 8
+    assert len({id(engine) for engine in got}) == 1
+
+
+def test_an_unknown_model_is_refused_with_a_hint(pool: Pool):
+    with pytest.raises(CatalogError, match="Did you mean small"):
+        pool.engine("smal")
+    with pytest.raises(CatalogError, match="Did you mean small"):
+        pool.state("smal")
+
+
+@pytest.mark.parametrize(
+    ("key", "state"),
+    [("small", "not_loaded"), ("large", "not_loaded"), ("remote", "elsewhere"), ("played", "elsewhere")],
+)
+def test_a_models_state_is_known_without_opening_it(pool: Pool, engines: dict[str, object], key: str, state: str):
+    assert pool.state(key) == EngineState(state)
+    assert engines == {}
+
+
+def test_an_open_engine_tells_its_own_state(pool: Pool, engines: dict[str, ScriptedEngine]):
+    list(pool.engine("small").prepare())
+    assert pool.state("small") == EngineState("ready")
+
+
+def test_warming_loads_local_models_and_leaves_the_others_alone(pool: Pool, engines: dict[str, ScriptedEngine]):
+    pool.warm("small", "remote", "large").join(LIMIT_S)
+    assert (engines["small"].ready, engines["large"].ready, engines["remote"].ready) == (True, True, False)
+
+
+def test_warming_waits_for_the_device_and_holds_it(pool: Pool, engines: dict[str, ScriptedEngine]):
+    gate = threading.Event()
+    engines["small"] = ScriptedEngine("small", local=True, loading=[gate])
+    with pool.device:
+        thread = pool.warm("small")
+        thread.join(0.05)
+        assert not engines["small"].ready
+    gate.set()
+    thread.join(LIMIT_S)
+    assert engines["small"].ready
+    assert not pool.device.locked()
+
+
+def test_a_model_that_does_not_load_leaves_the_next_one_to_be_warmed(pool: Pool, engines: dict[str, ScriptedEngine]):
+    engines["small"] = ScriptedEngine("small", local=True, loading=[WorkerError("no")])
+    pool.warm("small", "large").join(LIMIT_S)
+    assert engines["large"].ready
+    assert not pool.device.locked()
+
+
+def test_a_model_that_cannot_be_opened_leaves_the_next_one_to_be_warmed(pool: Pool, engines: dict[str, ScriptedEngine]):
+    pool.warm("nobody", "large").join(LIMIT_S)
+    assert engines["large"].ready
+
+
+def test_closing_ends_every_engine_and_the_next_use_opens_a_new_one(pool: Pool, engines: dict[str, ScriptedEngine]):
+    small, large = pool.engine("small"), pool.engine("large")
+    for engine in (small, large):
+        list(engine.prepare())
+    pool.close()
+    assert not small.ready
+    assert not large.ready
+    engines.clear()
+    assert pool.engine("small") is not small

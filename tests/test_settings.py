@@ -1,0 +1,114 @@
+"""Flags and environment: which one wins, and what wrong usage looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from playground import settings
+from playground.settings import Settings
+
+EVERY_FLAG = {
+    "left": "small",
+    "right": "large",
+    "models": "mine.toml",
+    "threads": "3",
+    "cache": "kept",
+    "host": "0.0.0.0",
+    "port": "8080",
+    "votes": "mine.csv",
+}
+TOLD = Settings(
+    left="small",
+    right="large",
+    models=Path("mine.toml"),
+    threads=3,
+    cache=Path("kept"),
+    host="0.0.0.0",
+    port=8080,
+    share=True,
+    votes=Path("mine.csv"),
+)
+
+
+def test_nothing_told_is_the_default():
+    found = settings.read([], {})
+    assert found == Settings()
+    assert (found.left, found.right, found.models, found.share) == ("", "", None, False)
+    assert (found.host, found.port, found.votes) == ("127.0.0.1", 7860, Path("votes/votes.csv"))
+
+
+def test_every_flag_is_heard():
+    flags = [part for name, value in EVERY_FLAG.items() for part in (f"--{name}", value)]
+    assert settings.read([*flags, "--share"], {}) == TOLD
+
+
+def test_every_flag_can_be_an_environment_variable():
+    env = {f"PLAYGROUND_{name.upper()}": value for name, value in EVERY_FLAG.items()} | {"PLAYGROUND_SHARE": "1"}
+    found = settings.read([], env)
+    assert found.environ == env
+    assert [getattr(found, name) for name in [*EVERY_FLAG, "share"]] == [
+        getattr(TOLD, name) for name in [*EVERY_FLAG, "share"]
+    ]
+
+
+def test_a_flag_wins_over_the_environment():
+    assert settings.read(["--left", "flag", "--port", "1"], {"PLAYGROUND_LEFT": "env", "PLAYGROUND_PORT": "2"}) == (
+        Settings(left="flag", port=1, environ={"PLAYGROUND_LEFT": "env", "PLAYGROUND_PORT": "2"})
+    )
+
+
+def test_an_empty_variable_is_as_if_it_were_not_set():
+    env = {f"PLAYGROUND_{name.upper()}": "" for name in [*EVERY_FLAG, "share"]}
+    assert settings.read([], env) == Settings(environ=env)
+
+
+@pytest.mark.parametrize(("value", "share"), [("1", True), ("True", True), ("yes", True), ("0", False), ("no", False)])
+def test_sharing_is_turned_on_by_words_that_mean_yes(value: str, share: bool):
+    assert settings.read([], {"PLAYGROUND_SHARE": value}).share is share
+
+
+def test_on_a_space_the_page_is_reachable_from_outside_and_elsewhere_it_is_not():
+    assert settings.read([], {"SPACE_ID": "me/it"}).host == "0.0.0.0"
+    assert settings.read([], {}).host == "127.0.0.1"
+    assert settings.read([], {"SPACE_ID": "me/it", "PLAYGROUND_HOST": "127.0.0.1"}).host == "127.0.0.1"
+
+
+def test_the_environment_of_the_process_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PLAYGROUND_LEFT", "small")
+    assert settings.read([]).left == "small"
+    assert settings.environment()["PLAYGROUND_LEFT"] == "small"
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "named"),
+    [
+        (["--port", "http"], {}, "--port"),
+        (["--colour"], {}, "--colour"),
+        ([], {"PLAYGROUND_PORT": "http"}, "PLAYGROUND_PORT must be a whole number, not 'http'"),
+        ([], {"PLAYGROUND_THREADS": "2.5"}, "PLAYGROUND_THREADS must be a whole number, not '2.5'"),
+    ],
+)
+def test_wrong_usage_exits_with_two_and_names_what_was_wrong(
+    argv: list[str], env: dict[str, str], named: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as caught:
+        settings.read(argv, env)
+    assert caught.value.code == 2
+    assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted({f"--{name}" for name in [*EVERY_FLAG, "share"]}))
+def test_help_lists_every_flag(name: str):
+    text = settings.page_parser({}).format_help()
+    assert name in text
+    assert "PLAYGROUND_LEFT" in text
+
+
+def test_a_secret_is_looked_up_by_its_name_and_never_shown():
+    told = Settings(environ={"BASELINE_KEY": "sesame", "EMPTY": ""})
+    assert told.secret("BASELINE_KEY") == "sesame"
+    assert told.secret("EMPTY") is None
+    assert told.secret("OTHER") is None
+    assert "sesame" not in repr(told)
