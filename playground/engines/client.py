@@ -2,40 +2,259 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+import httpx
+
+from playground.engines import body as bodies
 from playground.engines.base import Stream
-from playground.types import Message, Sampling
+from playground.engines.chunks import Chunks, ErrorInside, NotJson
+from playground.engines.reading import deltas, error_body
+from playground.engines.refusals import Endpoint, broken, failed_inside, message, not_a_stream, refusal, wait_s
+from playground.engines.sse import OversizeError
+from playground.engines.wire import Wire, open_client
+from playground.errors import EngineError, RefusedError, StreamError
+from playground.types import EngineState, Event, Loading, Memory, Message, ModelSpec, Sampling, Sent
+
+HEADERS = {
+    "Accept": "text/event-stream, application/json",
+    "Accept-Encoding": "identity",  # a compressor holds text back, and the stamps would be its own
+    "Content-Type": "application/json",
+    "x-use-cache": "false",  # a router's cache makes a retry look fast
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to wait for a connection, and for the next bytes of an answer."""
+    """Seconds to wait for a connection, and for the next bytes of an answer (comments of the server count)."""
 
     connect_s: float = 5.0
     stall_s: float = 300.0
 
 
 class ChatClient:
-    """One endpoint; many streams at a time, from any thread. `name` and `key_env` appear in sentences for a person."""
+    """One endpoint; many streams at a time, from any thread. `name` and `key_env` appear in sentences for a person.
+
+    `thinking` says that the model can think: asked to, its text may then begin inside a thought (see `thinking.py`).
+    """
 
     def __init__(
         self,
         base_url: str,
         *,
         api_key: str | None = None,
-        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen, so one for all is right
+        timeouts: Timeouts = Timeouts(),
         name: str = "",
         key_env: str = "",
         thinking: bool = False,
     ) -> None:
-        raise NotImplementedError
+        key = (api_key or "").strip() or None
+        url = completions_url(base_url)
+        self._to = Endpoint(url, name or base_url.partition("@")[2] or base_url, timeouts.stall_s, key_env, key)
+        self._timeouts, self._thinking = timeouts, thinking
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._wires: set[Wire] = set()
+        self._refused: frozenset[str] = frozenset()
 
     def stream(self, model: str, messages: Sequence[Message], sampling: Sampling) -> Stream:
         """Ask; the request is sent at the first `next()`. Raises EngineError."""
-        raise NotImplementedError
+        wire = Wire()
+        opened = self._thinking and sampling.thinking is True
+        events = self._events(bodies.build(model, messages, sampling), Chunks(opened), wire)
+
+        def abort() -> None:
+            wire.cut()
+            with suppress(ValueError):  # a thread is inside; it wakes up and ends the generator itself
+                events.close()
+
+        return Stream(events, abort)
 
     def close(self) -> None:
         """End every stream and let go of the connections. The client may be used again."""
-        raise NotImplementedError
+        with self._lock:
+            client, self._client = self._client, None
+            wires = tuple(self._wires)
+        for wire in wires:
+            wire.cut()
+        if client is not None:
+            client.close()
+
+    def _events(self, body: bodies.Body, chunks: Chunks, wire: Wire) -> Generator[Event, None, None]:
+        """Everything, at the border where other people's errors become ours."""
+        try:
+            with self._held(wire):
+                response = yield from self._ask(body, wire)
+                try:
+                    yield from self._read(response, chunks, wire)
+                finally:
+                    response.close()
+        except EngineError:
+            raise
+        except ErrorInside as error:
+            raise failed_inside(self._to, str(error)) from error
+        except NotJson as error:
+            raise not_a_stream(self._to, str(error)) from error
+        except OversizeError as error:
+            raise StreamError(f"{self._to.name} sent something endless: {error}. Choose another model.") from error
+        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError, ValueError, OSError, ImportError) as error:
+            if wire.gone.is_set():
+                raise StreamError(f"{self._to.name} was closed while it answered; ask again.") from error
+            raise broken(self._to, error) from error
+
+    @contextmanager
+    def _held(self, wire: Wire) -> Iterator[None]:
+        with self._lock:
+            self._wires.add(wire)
+        try:
+            yield
+        finally:
+            wire.forget()
+            with self._lock:
+                self._wires.discard(wire)
+
+    def _http(self) -> httpx.Client:
+        with self._lock:
+            if self._client is None:
+                self._client = open_client(self._to.url, self._timeouts.connect_s, self._timeouts.stall_s)
+            return self._client
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    def _ask(self, body: bodies.Body, wire: Wire) -> Generator[Event, None, httpx.Response]:
+        """The response that begins an answer. Each attempt has its own `Sent`; the last one is the one that counts.
+
+        A busy server is asked twice. A server that refuses optional fields is asked again without those it names; if
+        it names none, once without all of them. What worked is remembered.
+        """
+        dropped, waited = self._refused, False
+        while True:
+            trimmed = {name: value for name, value in body.items() if name not in dropped}
+            yield Sent(time.monotonic())
+            response = self._send(trimmed, wire)
+            if response.is_success:
+                self._remember(dropped)
+                return response
+            error = error_body(response)
+            status = response.status_code
+            if more := self._refuses(status, error, trimmed, dropped):
+                dropped |= more
+            elif status in (429, 503) and not waited:
+                waited = True
+                if wire.gone.wait(wait_s(response.headers.get("Retry-After", ""))):
+                    raise StreamError(f"{self._to.name} was closed before it answered; ask again.")
+            else:
+                raise refusal(self._to, str(body["model"]), status, error, response.headers.get("Location", ""))
+
+    def _send(self, body: bodies.Body, wire: Wire) -> httpx.Response:
+        if wire.gone.is_set():
+            raise StreamError(f"{self._to.name} was closed before it was asked; ask again.")
+        headers = HEADERS | self._authorization()
+        request = self._http().build_request("POST", self._to.url, content=bodies.encode(body), headers=headers)
+        request.extensions["trace"] = wire.trace
+        return self._http().send(request, stream=True)
+
+    def _authorization(self) -> dict[str, str]:
+        key = self._to.secret
+        if key is None:
+            return {}
+        if not (key.isascii() and key.isprintable()):
+            place = self._to.key_env or "the API key"
+            raise RefusedError(
+                f"{place} holds characters that no key has; copy the key again, or choose another model."
+            )
+        return {"Authorization": f"Bearer {key}"}
+
+    def _refuses(self, status: int, error: str, body: bodies.Body, dropped: frozenset[str]) -> frozenset[str]:
+        """Optional fields to leave out in the next attempt; none when another attempt makes no sense."""
+        named = bodies.refused(status, message(error), body)
+        if named or status != 422 or dropped != self._refused:
+            return named
+        return frozenset(bodies.OPTIONAL) & body.keys()
+
+    def _remember(self, dropped: frozenset[str]) -> None:
+        with self._lock:
+            self._refused |= dropped
+
+    def _read(self, response: httpx.Response, chunks: Chunks, wire: Wire) -> Iterator[Event]:
+        yield from deltas(response, chunks, wire)
+        if not chunks.reason:
+            raise StreamError(
+                f"{self._to.name} ended the answer without a finish reason, so it may not be whole; "
+                f"ask again, or look in the log of the server at {self._to.address}."
+            )
+        yield from chunks.finish()
+
+
+class Elsewhere:
+    """Memory of a model that runs on another machine."""
+
+    def read(self) -> Memory:
+        """Nothing is known, and nothing is guessed."""
+        return Memory(reason="runs elsewhere")
+
+
+class OpenAIEngine:
+    """A model behind an endpoint that somebody else runs."""
+
+    local = False
+
+    def __init__(self, spec: ModelSpec, api_key: str | None = None, timeouts: Timeouts = Timeouts()) -> None:
+        self.spec = spec
+        self._keyless = bool(spec.api_key_env) and not api_key
+        self._client = ChatClient(
+            spec.base_url,
+            api_key=api_key,
+            timeouts=timeouts,
+            name=spec.title or spec.key,
+            key_env=spec.api_key_env,
+            thinking=spec.thinking,
+        )
+
+    def prepare(self) -> Iterator[Loading]:
+        """Nothing to load here."""
+        return iter(())
+
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Stream:
+        """Ask; the request is sent at the first `next()`. Raises EngineError."""
+        if self._keyless:
+            return Stream(self._without_key(), lambda: None)
+        return self._client.stream(self.spec.source, messages, sampling)
+
+    def _without_key(self) -> Iterator[Event]:
+        yield from ()
+        raise RefusedError(f"{self.spec.api_key_env} is not set; export it or choose another model.")
+
+    def state(self) -> EngineState:
+        """Elsewhere, always; whether it answers shows when it is asked."""
+        return EngineState("elsewhere")
+
+    def cold(self) -> bool:
+        """Nobody here can know."""
+        return False
+
+    def count_tokens(self, messages: Sequence[Message]) -> int | None:
+        """Unknown: the tokenizer is elsewhere, too."""
+        return None
+
+    def watch_memory(self) -> Elsewhere:
+        """No figure, with the reason."""
+        return Elsewhere()
+
+    def close(self) -> None:
+        """End every stream and let go of the connections."""
+        self._client.close()
+
+
+def completions_url(base_url: str) -> str:
+    """Where to ask, from an address with or without /v1 (other versions, such as /v4, are left as they are)."""
+    base = base_url.strip().rstrip("/")
+    if base.endswith("/chat/completions"):
+        return base
+    versioned = re.search(r"/v\d\w*(/|$)", base)
+    return f"{base}/chat/completions" if versioned else f"{base}/v1/chat/completions"

@@ -1,0 +1,84 @@
+"""Knows the socket of one request, and how to end it from another thread. Does not know what is asked."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=0)
+"""No connection is kept for a second request: `trace` tells of a socket only when it is new, and every answer's time to
+first token then holds the same things."""
+
+
+class Wire:
+    """The socket of one request, which any thread may shut down, also before the first byte of an answer came.
+
+    httpx gives the socket away only with the response. The `trace` extension of httpcore names it as soon as it is
+    connected, so a server that still reads the prompt sees the client go away, too.
+    """
+
+    def __init__(self) -> None:
+        self.gone = threading.Event()
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._timer: threading.Timer | None = None
+
+    def trace(self, name: str, info: Mapping[str, Any]) -> None:
+        """Hear from httpcore what happens to the connection; each step of TLS makes a new socket of the old one."""
+        if name.endswith(("connect_tcp.complete", "start_tls.complete")):
+            with self._lock:
+                self._socket = info["return_value"].get_extra_info("socket")
+            if self.gone.is_set():
+                self._shut()
+
+    def cut(self) -> None:
+        """End the request now; a read that waits wakes up."""
+        self.gone.set()
+        self._shut()
+
+    def cut_in(self, seconds: float) -> None:
+        """End the connection if it is still open by then; a second call changes nothing."""
+        if self._timer is None:
+            self._timer = threading.Timer(seconds, self._shut)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def forget(self) -> None:
+        """The request is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            self._socket = None
+
+    def _shut(self) -> None:
+        with self._lock, suppress(OSError):  # it may have ended by itself
+            if self._socket is not None:
+                # not SSLSocket.shutdown, which pulls the TLS layer away from under a thread that reads
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def open_client(url: str, connect_s: float, stall_s: float) -> httpx.Client:
+    """A client for that URL. Proxies of the environment are for other machines, never for this one.
+
+    Raises ValueError and ImportError where the environment names a proxy that cannot be used.
+    """
+    try:
+        host = httpx.URL(url).host
+    except httpx.InvalidURL:
+        host = ""
+    return httpx.Client(
+        limits=LIMITS,
+        timeout=httpx.Timeout(stall_s, connect=connect_s),
+        trust_env=not is_loopback(host),
+        follow_redirects=False,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """The name stands for this machine."""
+    return host in ("localhost", "::1") or host.startswith("127.")
