@@ -5,8 +5,6 @@ from random import Random
 import pytest
 import torch
 
-pytest.importorskip("transformers")
-
 from training.shapes import (
     asking,
     batches,

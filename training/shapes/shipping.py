@@ -25,6 +25,7 @@ def ship(model: Qwen3_5ForConditionalGeneration, processor: Qwen3VLProcessor, fo
         model.save_pretrained(part)
         processor.save_pretrained(part)
         for path in sorted(Path(part).iterdir()):
+            path.chmod(0o644)  # safetensors writes files that only their owner may read
             os.replace(path, folder / path.name)
 
 
