@@ -61,6 +61,8 @@ def imports(path: Path) -> Iterator[str]:
 
 def part(module: str) -> str:
     """The name in the level table: `engines` for playground.engines.client, `votes` for playground.votes."""
+    if module.endswith("_child"):  # a program of its own, started by the engine beside it
+        return "__main__"
     pieces = module.split(".")
     return pieces[1] if pieces[0] == "playground" and len(pieces) > 1 else pieces[0]
 
