@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,6 @@ def load(folder: Path) -> tuple[Prompt, ...]:
             files[prompt.id] = path.name
             prompts.append(prompt)
     return tuple(prompts)
-
-
-def find(prompts: Sequence[Prompt], id: str) -> Prompt:
-    """The prompt with that id. Raises LibraryError with the nearest ids."""
-    by_id = {prompt.id: prompt for prompt in prompts}
-    if id in by_id:
-        return by_id[id]
-    near = difflib.get_close_matches(id, by_id, n=2, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {len(by_id)}; look in the prompts folder."
-    raise LibraryError(f"There is no prompt with the id {id!r}. {hint}")
 
 
 def read(path: Path) -> list[Prompt]:

@@ -139,15 +139,6 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     assert "outside the prompts folder" in refusal(write(folder, GOOD + 'images = ["a.png"]'))
 
 
-def test_a_prompt_is_found_by_its_id_or_the_nearest_are_named(tmp_path: Path) -> None:
-    prompts = library.load(write(tmp_path, GOOD))
-    assert library.find(prompts, "code-01") is prompts[0]
-    with pytest.raises(LibraryError, match="Did you mean code-01"):
-        library.find(prompts, "cod-01")
-    with pytest.raises(LibraryError, match="There are 1"):
-        library.find(prompts, "xyz")
-
-
 # --- what the project ships ---------------------------------------------------------------------------------------
 
 
