@@ -1,9 +1,11 @@
 """What the lessons of the shapes models show, ask and accept. Knows nothing of weights."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 import torch
+from transformers.models.qwen3_5 import modeling_qwen3_5 as qwen
 
 from training.shapes import (
     asking,
@@ -11,10 +13,14 @@ from training.shapes import (
     drawing,
     keeping,
     labels,
+    learning,
     lessons,
     marking,
     offtopic,
+    quick,
     scenes,
+    shipping,
+    sizes,
     talking,
     tokens,
 )
@@ -218,3 +224,50 @@ def test_a_checkpoint_is_whole_or_absent(tmp_path, monkeypatch):
         keeping.keep({"step": 2}, path)
     assert keeping.kept(path) == {"step": 1}
     assert keeping.kept(tmp_path / "none.pt") is None
+
+
+def test_the_quick_tower_sees_what_the_slow_one_sees(monkeypatch):
+    torch.manual_seed(0)
+    tower = qwen.Qwen3_5VisionModel(qwen.Qwen3_5VisionConfig(**sizes.vision_config(sizes.SMALL))).eval()
+    pixels, grid = torch.randn(2 * 64, 3 * 2 * 8 * 8), torch.tensor([[1, 8, 8], [1, 8, 8]])
+    with torch.no_grad():
+        slow = tower(pixels, grid_thw=grid).pooler_output
+        monkeypatch.setattr(qwen.Qwen3_5VisionAttention, "forward", quick.attend)
+        monkeypatch.setattr(qwen.Qwen3_5VisionPatchEmbed, "forward", quick.embed)
+        fast = tower(pixels, grid_thw=grid).pooler_output
+        uneven = torch.tensor([[1, 8, 8], [1, 4, 16]])
+        assert tower(pixels, grid_thw=uneven).pooler_output.shape == slow.shape
+    torch.testing.assert_close(fast, slow, rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_is_the_same_whenever_it_is_asked_for(processor):
+    maker = batches.Maker(processor, learning.LONGEST)
+    size = replace(sizes.SMALL, see_steps=1)
+    for step in (0, 3):
+        one, again = (learning.make_batch(maker, size, step) for _ in range(2))
+        assert torch.equal(getattr(one, "seen", one).pixels, getattr(again, "seen", again).pixels)
+
+
+def test_the_rate_warms_up_holds_and_falls():
+    assert learning.rate(0, 1000) < 0.05
+    assert learning.rate(500, 1000) == 1.0
+    assert 0 < learning.rate(999, 1000) < 0.01
+
+
+def test_a_stopped_pupil_goes_on_where_it_was(tmp_path):
+    tiny = replace(sizes.SMALL, text_layers=2, vision_layers=1)
+    pupil = learning.Pupil(tiny, 300)
+    masters = learning.optimizers(pupil)
+    keeping.keep(learning.snapshot(pupil, masters, 7, 12.5), tmp_path / "tiny.pt")
+    other = learning.Pupil(tiny, 300)
+    assert learning.restore(other, learning.optimizers(other), tmp_path / "tiny.pt") == (7, 12.5)
+    assert all(torch.equal(a, b) for a, b in zip(pupil.parameters(), other.parameters(), strict=True))
+    assert learning.restore(other, masters, tmp_path / "none.pt") == (0, 0.0)
+
+
+def test_sums_of_files_read_as_sha256sum_reads_them(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "a.txt").write_bytes(b"a")
+    shipping.write_sums(tmp_path)
+    digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+    assert (tmp_path / "SHA256SUMS").read_text() == f"{digest}  model/a.txt\n"
