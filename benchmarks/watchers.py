@@ -1,0 +1,130 @@
+"""What watching costs: server CPU from 1 to 100 visitors, and how far a display falls behind.
+
+Run with `python -m benchmarks.watchers`. Each visitor asks once and watches two recorded models of 30 words a second.
+The visitors speak the page's own protocol from another process. A word's lag is the time from the moment it was due
+(counted from the visitor's click, so waiting in the queue is in it) to the moment an update with it, or a later,
+arrived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import re
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from benchmarks import common
+from playground.meter import quantile
+from tests import site
+
+WORDS_PER_S = 30.0
+SECONDS = 20
+FIRST_S = 0.5
+_WORD = re.compile(rb"w(\d+)q")
+
+
+def recording() -> list[list[object]]:
+    """One word every 1/30 s; each carries its number."""
+    return [[FIRST_S + n / WORDS_PER_S, "text", f"w{n}q "] for n in range(int(SECONDS * WORDS_PER_S))]
+
+
+def find_ask(config: dict[str, Any]) -> tuple[int, list[Any]]:
+    """Index and default inputs of the handler behind Send."""
+    components = {part["id"]: part for part in config["components"]}
+    for call in config["dependencies"]:
+        events = [(components.get(target, {}).get("type"), event) for target, event in call["targets"]]
+        if ("multimodaltextbox", "submit") in events:
+            return call["id"], [components[part]["props"].get("value") for part in call["inputs"]]
+    raise LookupError("the page has no Send")
+
+
+async def watch(http: httpx.AsyncClient, url: str, call: int, data: list[Any]) -> tuple[list[float], int]:
+    """One visitor: the lag of each update in seconds, and how many updates came."""
+    session = uuid.uuid4().hex[:12]
+    body = {"data": [{"text": "Go on.", "files": []}, *data[1:]], "fn_index": call, "session_hash": session}
+    clicked = time.monotonic()
+    (await http.post(f"{url}gradio_api/queue/join", json=body)).raise_for_status()
+    lags, updates = [], 0
+    async with http.stream("GET", f"{url}gradio_api/queue/data", params={"session_hash": session}) as stream:
+        async for line in stream.aiter_lines():
+            now = time.monotonic() - clicked
+            if "process_generating" in line:
+                updates += 1
+                if found := _WORD.findall(line.encode()):
+                    due = FIRST_S + max(map(int, found)) / WORDS_PER_S
+                    lags.append(now - due)
+            if "process_completed" in line:
+                break
+    return lags, updates
+
+
+async def crowd(url: str, visitors: int) -> list[tuple[list[float], int]]:
+    """All visitors at once, begun within a second."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(timeout=120, limits=limits, trust_env=False) as http:
+        call, data = find_ask((await http.get(f"{url}config")).json())
+
+        async def one(number: int) -> tuple[list[float], int]:
+            await asyncio.sleep(number / visitors)
+            return await watch(http, url, call, data)
+
+        return await asyncio.gather(*(one(number) for number in range(visitors)))
+
+
+def _in_process(url: str, visitors: int, out: Any) -> None:
+    out.put(asyncio.run(crowd(url, visitors)))
+
+
+def measure(url: str, visitors: int) -> dict[str, float]:
+    """Cores that the app used while they watched, updates a second a visitor, and lags in seconds."""
+    port = int(url.rsplit(":", 1)[1].strip("/"))
+    (pid,) = {c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port}
+    app, out = psutil.Process(pid), multiprocessing.Queue()
+    client = multiprocessing.Process(target=_in_process, args=(url, visitors, out))
+    before, started = app.cpu_times(), time.monotonic()
+    client.start()
+    seen = out.get()
+    took, after = time.monotonic() - started, app.cpu_times()
+    client.join()
+    lags = [lag for visitor, _ in seen for lag in visitor]
+    return {
+        "visitors": visitors,
+        "cores": (after.user + after.system - before.user - before.system) / took,
+        "updates_per_s": sum(count for _, count in seen) / visitors / SECONDS,
+        "lag_p50_s": quantile(lags, 0.5) or 0.0,
+        "lag_p95_s": quantile(lags, 0.95) or 0.0,
+        "lag_max_s": max(lags),
+    }
+
+
+def main() -> None:
+    """Print the table and the JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--visitors", type=int, nargs="+", default=[1, 5, 10, 25, 50, 100])
+    parser.add_argument("--rounds", type=int, default=1)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        answers: list[dict[str, Any]] = [{"match": "", "events": recording()}]
+        rows = site.model(folder, "one", answers) + site.model(folder, "two", answers)
+        with site.app(folder, rows, "--left", "one", "--right", "two") as url:
+            measure(url, 1)  # the first visitor pays for imports
+            results = [measure(url, count) for _ in range(args.rounds) for count in args.visitors]
+    names = list(results[0])
+    common.table(
+        names, [[f"{row[name]:.2f}" if name != "visitors" else f"{row[name]:.0f}" for name in names] for row in results]
+    )
+    common.finish("watchers", json.loads(json.dumps({"rows": results})))
+
+
+if __name__ == "__main__":
+    main()

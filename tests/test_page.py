@@ -1,0 +1,379 @@
+"""The page, driven in a real browser as a person would. Models are recordings, so what must be seen is known."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from playground import votes
+from tests import site
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install -r requirements-dev.txt")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+    # playwright's driver leaves its own event loop and pipes to the garbage collector
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+SHOTS = Path(__file__).parent / "screenshots"
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", "--no-first-run"]  # fmt: skip
+LONG_S = 60_000
+
+CODE = "Here is code:\n\n```python\ndef double(x):\n    return 2 * x\n```\n\nIt doubles \\(x\\)."
+USAGE = {"prompt_tokens": 12, "answer_tokens": 20, "source": "server"}
+
+
+def _rows(folder: Path) -> str:
+    story = site.words("Once upon a time there was a small quick model that answered first")
+    endless = site.words(" ".join(f"word{n}" for n in range(2000)), every_s=0.05)
+    quick = [
+        {"match": "code", "events": [[0.1, "text", CODE]], "usage": USAGE},
+        {"match": "think", "events": [*site.words("let me see", kind="reasoning"), [0.6, "text", "The answer is 4."]]},
+        {"match": "both run on", "events": endless},
+        {"match": "", "events": story, "usage": USAGE},
+    ]
+    slow = [
+        {"match": "both run on", "events": endless},
+        {"match": "", "events": site.words("The larger one took its time and said more", every_s=0.15), "usage": USAGE},
+    ]
+    broken = [{"match": "", "events": [[0.2, "text", "I begin"]], "error": "The server ran out of memory."}]
+    return (
+        site.model(folder, "quick", quick, "Quick 1B", extra="reads_images = true\nparameters_b = 1")
+        + site.model(folder, "slow", slow, "Slow 13B", extra="parameters_b = 13")
+        + site.model(folder, "broken", broken, "Broken 2B")
+    )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("site")
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    with site.app(home, _rows(home), "--left", "quick", "--right", "slow") as address:
+        yield address
+
+
+@pytest.fixture
+def visit(browser: object, request: pytest.FixtureRequest) -> Iterator[Callable[..., object]]:
+    """Opens tabs; at the end of the test each is photographed, must have logged no error, and is closed."""
+    tabs = []
+
+    def open_tab(address: str, width: int = 1280, height: int = 940, scheme: str = "light") -> object:
+        tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        errors: list[str] = []
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        tabs.append((tab, errors))
+        tab.goto(address)
+        tab.get_by_label("Prompt", exact=True).wait_for(timeout=LONG_S)
+        return tab
+
+    yield open_tab
+    SHOTS.mkdir(exist_ok=True)
+    for number, (tab, errors) in enumerate(tabs):
+        if not tab.is_closed():
+            tab.screenshot(path=SHOTS / f"{request.node.name}-{number}.png", full_page=True)
+            tab.close()
+        assert errors == []
+
+
+def ask(tab: object, text: str) -> None:
+    tab.get_by_label("Prompt", exact=True).fill(text)
+    tab.get_by_role("button", name="Send", exact=True).click()
+
+
+def answer(tab: object, side: str) -> object:
+    return tab.locator(f".answer.{side}")
+
+
+def finished(tab: object) -> None:
+    """Both sides have ended: Send is back."""
+    tab.get_by_role("button", name="Retry left").wait_for(timeout=LONG_S)
+
+
+def vote_button(tab: object, name: str) -> object:
+    return tab.get_by_role("button", name=name)
+
+
+def stored(home: Path, prompt: str) -> list[dict[str, str]]:
+    return [row for row in votes.read(home / "votes" / "votes.csv") if row["prompt"] == prompt]
+
+
+def test_both_answers_stream_and_the_vote_is_in_the_file_when_the_page_says_thank_you(
+    visit: Callable[..., object], url: str, home: Path
+) -> None:
+    tab = visit(url)
+    ask(tab, "Tell me a story.")
+    playwright.expect(answer(tab, "left")).to_contain_text("Once upon", timeout=LONG_S)
+    playwright.expect(vote_button(tab, "Left is better")).to_be_disabled()
+    playwright.expect(tab.get_by_text("Vote when both answers are finished.")).to_be_visible()
+    finished(tab)
+    playwright.expect(answer(tab, "left")).to_contain_text("answered first")
+    playwright.expect(answer(tab, "right")).to_contain_text("said more")
+    figures = tab.get_by_label("Figures")
+    playwright.expect(figures).to_contain_text("first token")
+    assert len(re.findall(r"\d\.\d\d s", figures.inner_text())) >= 4
+    vote_button(tab, "Right is better").click()
+    playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
+    (row,) = stored(home, "Tell me a story.")
+    assert (row["model_a"], row["model_b"], row["winner"], row["counted"]) == ("quick", "slow", "model_b", "true")
+    assert row["answer_b"].strip() == "The larger one took its time and said more"
+    assert float(row["total_s_b"]) > float(row["total_s_a"]) > float(row["ttft_s_a"]) > 0
+    playwright.expect(vote_button(tab, "Tie")).to_be_disabled()
+
+
+def test_code_keeps_its_indent_and_formulas_are_set(visit: Callable[..., object], url: str) -> None:
+    tab = visit(url)
+    ask(tab, "Show me code.")
+    finished(tab)
+    assert "    return 2 * x" in answer(tab, "left").locator("pre").inner_text()
+    playwright.expect(answer(tab, "left").locator(".katex").first).to_be_visible()
+
+
+def test_thinking_is_folded_apart_from_the_answer(visit: Callable[..., object], url: str) -> None:
+    tab = visit(url)
+    ask(tab, "think about 2 + 2")
+    finished(tab)
+    playwright.expect(answer(tab, "left")).to_contain_text("The answer is 4.")
+    playwright.expect(answer(tab, "left").get_by_text("Thinking")).to_be_visible()
+    playwright.expect(answer(tab, "left").get_by_text("let me see")).to_be_hidden()
+
+
+def test_a_model_that_cannot_see_gets_the_text_only_and_says_so(
+    visit: Callable[..., object], url: str, home: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "red.png"
+    Image.new("RGB", (64, 48), "red").save(picture)
+    tab = visit(url)
+    tab.locator(".prompt input[type=file]").set_input_files(picture)
+    tab.get_by_role("button", name="Remove file").wait_for(timeout=LONG_S)
+    ask(tab, "What is in the picture?")
+    finished(tab)
+    playwright.expect(answer(tab, "right")).to_contain_text("Cannot see images, got the text only.")
+    playwright.expect(answer(tab, "left")).not_to_contain_text("Cannot see images")
+    playwright.expect(tab.get_by_role("img", name="picture 1")).to_be_visible()
+    vote_button(tab, "Left is better").click()
+    playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
+    (row,) = stored(home, "What is in the picture?")
+    assert (row["images_sent_a"], row["images_sent_b"]) == ("1", "0")
+    assert "cannot see images" in row["notice_b"]
+    assert len(row["image_sha256"]) == 64
+
+
+def test_stopping_one_side_leaves_the_other_running_and_a_retry_asks_it_again(
+    visit: Callable[..., object], url: str, home: Path
+) -> None:
+    tab = visit(url)
+    ask(tab, "both run on")
+    playwright.expect(answer(tab, "left")).to_contain_text("word5", timeout=LONG_S)
+    tab.get_by_role("button", name="Stop left").click()
+    playwright.expect(answer(tab, "left")).to_contain_text("stopped", timeout=LONG_S)
+    before = answer(tab, "right").inner_text()
+    playwright.expect(answer(tab, "right")).not_to_have_text(before, timeout=LONG_S)
+    tab.get_by_role("button", name="Stop", exact=True).click()
+    finished(tab)
+    playwright.expect(tab.get_by_text("It is kept, but not counted")).to_be_visible()
+    kept = answer(tab, "right").locator(".prose").last.inner_text()
+    tab.get_by_role("button", name="Retry left").click()
+    tab.get_by_role("button", name="Stop left").wait_for(timeout=LONG_S)
+    tab.get_by_role("button", name="Stop left").click()
+    finished(tab)
+    assert answer(tab, "right").locator(".prose").last.inner_text() == kept
+    vote_button(tab, "Tie").click()
+    playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
+    (row,) = stored(home, "both run on")
+    assert (row["counted"], row["finish_reason_a"]) == ("false", "stopped")
+    assert "left stopped" in row["not_counted_reason"]
+
+
+def test_a_failing_side_shows_its_error_in_its_own_pane_and_the_other_goes_on(
+    visit: Callable[..., object], url: str
+) -> None:
+    tab = visit(url)
+    tab.get_by_label("Left model", exact=True).click()
+    tab.get_by_role("option", name="Broken 2B").click()
+    ask(tab, "Will both answer?")
+    finished(tab)
+    playwright.expect(answer(tab, "left").get_by_role("alert")).to_contain_text("ran out of memory")
+    playwright.expect(answer(tab, "left")).to_contain_text("I begin")
+    playwright.expect(answer(tab, "right")).to_contain_text("said more")
+    assert "ran out of memory" not in answer(tab, "right").inner_text()
+
+
+def test_an_empty_prompt_and_a_bad_setting_are_refused_in_words_and_nothing_is_lost(
+    visit: Callable[..., object], url: str
+) -> None:
+    tab = visit(url)
+    tab.get_by_role("button", name="Send", exact=True).click()
+    playwright.expect(tab.get_by_role("alert").first).to_contain_text("The prompt is empty.", timeout=LONG_S)
+    tab.get_by_role("button", name="Settings", exact=True).click()
+    tab.get_by_label("Temperature", exact=True).fill("hot")
+    ask(tab, "Is it hot?")
+    playwright.expect(tab.get_by_role("alert").first).to_contain_text("Temperature must be a number", timeout=LONG_S)
+    assert tab.get_by_label("Prompt", exact=True).input_value() == "Is it hot?"
+
+
+def test_a_file_that_is_no_image_is_refused_in_words(visit: Callable[..., object], url: str, tmp_path: Path) -> None:
+    fake = tmp_path / "holiday.png"
+    fake.write_bytes(b"this is no picture")
+    tab = visit(url)
+    tab.locator(".prompt input[type=file]").set_input_files(fake)
+    tab.get_by_role("button", name="Remove file").wait_for(timeout=LONG_S)
+    ask(tab, "What is this?")
+    playwright.expect(tab.get_by_role("alert").first).to_contain_text("holiday.png", timeout=LONG_S)
+    assert tab.get_by_label("Prompt", exact=True).input_value() == "What is this?"
+
+
+def test_when_neither_side_sees_the_page_names_models_that_do(
+    visit: Callable[..., object], url: str, tmp_path: Path
+) -> None:
+    picture = tmp_path / "red.png"
+    Image.new("RGB", (64, 48), "red").save(picture)
+    tab = visit(url)
+    tab.get_by_label("Left model", exact=True).click()
+    tab.get_by_role("option", name="Broken 2B").click()
+    tab.locator(".prompt input[type=file]").set_input_files(picture)
+    tab.get_by_role("button", name="Remove file").wait_for(timeout=LONG_S)
+    ask(tab, "What is in the picture?")
+    alert = tab.get_by_role("alert").first
+    playwright.expect(alert).to_contain_text("cannot see images, so nothing was sent", timeout=LONG_S)
+    playwright.expect(alert).to_contain_text("Quick 1B")
+
+
+def test_the_keyboard_alone_is_enough(visit: Callable[..., object], url: str, home: Path) -> None:
+    tab = visit(url)
+    tab.keyboard.press("Tab")
+    for _ in range(40):
+        if tab.evaluate("document.activeElement.getAttribute('aria-label')") == "Prompt":
+            break
+        tab.keyboard.press("Tab")
+    tab.keyboard.type("By keyboard 1234")
+    tab.keyboard.press("Enter")
+    finished(tab)
+    tab.keyboard.press("Tab")  # out of the box, so that keys vote
+    tab.keyboard.press("3")
+    playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
+    (row,) = stored(home, "By keyboard 1234")
+    assert row["winner"] == "tie"
+
+
+def test_a_second_turn_folds_the_first_away_and_each_side_remembers_its_own(
+    visit: Callable[..., object], url: str, home: Path
+) -> None:
+    tab = visit(url)
+    ask(tab, "First question")
+    finished(tab)
+    ask(tab, "Second question")
+    tab.get_by_text("Earlier turns (1)").wait_for(timeout=LONG_S)
+    finished(tab)
+    tab.get_by_text("Earlier turns (1)").click()
+    playwright.expect(tab.locator(".earlier")).to_contain_text("First question")
+    playwright.expect(tab.get_by_label("Asked")).to_contain_text("turn 2")
+    vote_button(tab, "Both are bad").click()
+    playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
+    (row,) = stored(home, "Second question")
+    assert (row["turn"], row["winner"]) == ("2", "both_bad")
+
+
+def test_two_tabs_of_one_person_do_not_disturb_each_other(visit: Callable[..., object], url: str) -> None:
+    one, two = visit(url), visit(url)
+    ask(one, "both run on")
+    ask(two, "Tell me a story, second tab.")
+    finished(two)
+    playwright.expect(answer(two, "left")).to_contain_text("Once upon")
+    playwright.expect(answer(one, "left")).to_contain_text("word", timeout=LONG_S)
+    playwright.expect(answer(one, "left")).not_to_contain_text("Once upon")
+    one.get_by_role("button", name="Stop", exact=True).click()
+    finished(one)
+
+
+def test_a_prompt_of_the_library_is_one_click_away_and_keeps_its_id(
+    visit: Callable[..., object], url: str, home: Path
+) -> None:
+    tab = visit(url)
+    tab.get_by_role("tab", name="Prompts").click()
+    card = tab.locator(".library .prompt-card:not(:has(img))").first
+    key, text = card.get_attribute("data-prompt"), card.locator(".text").inner_text()
+    card.click()
+    playwright.expect(tab.get_by_label("Prompt", exact=True)).to_have_value(
+        re.compile(re.escape(text[:30])), timeout=LONG_S
+    )
+    tab.get_by_role("button", name="Send", exact=True).click()
+    finished(tab)
+    playwright.expect(tab.get_by_label("Asked")).to_contain_text(str(key))
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark")])
+def test_no_width_or_scheme_makes_the_page_scroll_sideways(
+    visit: Callable[..., object], url: str, width: int, scheme: str
+) -> None:
+    tab = visit(url, width, 844, scheme)
+    ask(tab, "Show me code.")
+    finished(tab)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    for name in ("Left is better", "Right is better", "Tie", "Both are bad"):
+        box = vote_button(tab, name).bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+def test_a_vote_that_cannot_be_written_keeps_the_buttons_and_says_so(
+    visit: Callable[..., object], tmp_path: Path
+) -> None:
+    (tmp_path / "occupied").write_text("a file where the folder should be")
+    rows = _rows(tmp_path)
+    flags = ("--left", "quick", "--right", "slow", "--votes", str(tmp_path / "occupied" / "votes.csv"))
+    with site.app(tmp_path, rows, *flags) as address:
+        tab = visit(address)
+        ask(tab, "Tell me a story.")
+        finished(tab)
+        vote_button(tab, "Left is better").click()
+        playwright.expect(tab.get_by_text("NOT stored")).to_be_visible(timeout=LONG_S)
+        playwright.expect(vote_button(tab, "Left is better")).to_be_enabled()
+        (tmp_path / "occupied").unlink()
+        vote_button(tab, "Left is better").click()
+        playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
+        tab.close()
+    assert len(list(votes.read(tmp_path / "occupied" / "votes.csv"))) == 1
+
+
+def test_compare_is_the_one_public_endpoint(url: str) -> None:
+    info = httpx.get(f"{url}gradio_api/info", timeout=30, trust_env=False).json()
+    assert list(info["named_endpoints"]) == ["/compare"]
+    assert info["unnamed_endpoints"] == {}
+
+
+def test_compare_returns_what_the_command_line_prints(url: str) -> None:
+    from gradio_client import Client
+
+    client = Client(url, verbose=False)
+    done = client.predict(prompt="Tell me a story.", left="quick", right="slow", api_name="/compare")
+    client.close()
+    assert done["schema"] == 1
+    assert (done["left"]["status"], done["right"]["status"]) == ("done", "done")
+    assert done["right"]["text"].strip() == "The larger one took its time and said more"
+
+
+def test_the_app_holds_no_torch_and_no_transformers(url: str, home: Path) -> None:
+    psutil = pytest.importorskip("psutil")
+    port = int(url.rsplit(":", 1)[1].strip("/"))
+    (app,) = {c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port and c.pid}
+    libraries = " ".join(region.path for region in psutil.Process(app).memory_maps())
+    assert "libtorch" not in libraries
