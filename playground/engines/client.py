@@ -97,9 +97,9 @@ class ChatClient:
         except EngineError:
             raise
         except ErrorInside as error:
-            raise failed_inside(self._to, str(error)) from error
+            raise failed_inside(self._to, str(error)) from None  # its own text may hold the key
         except NotJson as error:
-            raise not_a_stream(self._to, str(error)) from error
+            raise not_a_stream(self._to, str(error)) from None  # likewise
         except OversizeError as error:
             raise StreamError(f"{self._to.name} sent something endless: {error}. Choose another model.") from error
         except (httpx.HTTPError, httpx.InvalidURL, RuntimeError, ValueError, OSError, ImportError) as error:
