@@ -22,7 +22,7 @@ DONE, FAILED, WRONG_USAGE = 0, 1, 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 both done, 1 a side failed, 2 wrong usage."""
     env = settings.environment()
-    args = _parser(env).parse_args(argv)
+    args = parser(env).parse_args(argv)
     signal.signal(signal.SIGTERM, _leave)  # so that `finally` ends the workers
     try:
         return int(args.run(args, env))
@@ -41,7 +41,7 @@ def _leave(*_: object) -> NoReturn:
     raise SystemExit(143)
 
 
-def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
+def parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="playground", description="Compare two language models side by side.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     ask = commands.add_parser("ask", help="send one prompt to two models")

@@ -272,6 +272,8 @@ def _with(comparison: Comparison, side: Side, answer: Answer) -> Comparison:
     return replace(comparison, left=answer) if side == "left" else replace(comparison, right=answer)
 
 
-def default_pacing(left_local: bool, right_local: bool) -> Pacing:
-    """In turn when both would share this machine, together otherwise."""
-    return "in_turn" if left_local and right_local else "together"
+def halted(comparison: Comparison) -> Comparison:
+    """The comparison with every unfinished side stopped, for when nobody follows its race any more."""
+    for side in SIDES:
+        comparison = _with(comparison, side, advance(comparison.side(side), Stopped()))
+    return comparison

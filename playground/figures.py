@@ -132,7 +132,7 @@ def badges(answer: Answer) -> list[tuple[str, str]]:
     if answer.contended:
         marks.append(("contended", "both models ran on this machine at the same time and slowed each other"))
     if answer.elsewhere:
-        marks.append(("elsewhere", "it ran on another machine: the network is in the times, and its memory is unknown"))
+        marks.append(("elsewhere", "it ran on another machine: the network is in its times, and its memory is unknown"))
     if answer.usage.cached_tokens:
         note = f"{answer.usage.cached_tokens} tokens of the prompt came from the server's cache: first token is early"
         marks.append(("cached prompt", note))

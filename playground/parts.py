@@ -40,7 +40,7 @@ class Parts:
 
     def default_pacing(self, left: str, right: str) -> Pacing:
         """In turn when both would share this machine, together otherwise."""
-        return "in_turn" if self._local(left) and self._local(right) else "together"
+        return "in_turn" if self.catalog.row(left).local and self.catalog.row(right).local else "together"
 
     def pacing(self, asked: str, left: str, right: str) -> Pacing:
         """The pacing by name ("in-turn" or "in_turn", "together"), or the default for "". Raises UsageError."""
@@ -48,9 +48,6 @@ class Parts:
         if name not in ("", "in_turn", "together"):
             raise UsageError(f"There is no pacing {asked!r}. Choose in-turn or together.")
         return name or self.default_pacing(left, right)  # type: ignore[return-value]  # checked above
-
-    def _local(self, key: str) -> bool:
-        return self.pool.state(key).name != "elsewhere"
 
     def race(
         self,

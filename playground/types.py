@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
@@ -99,6 +100,14 @@ class ModelSpec:
     context_tokens: int | None = None
     parameters_b: float | None = None
     sampling: Sampling = Sampling()
+
+    @property
+    def local(self) -> bool:
+        """It computes on this machine, so it competes with other local models: a process of ours, or a server at a
+        loopback address."""
+        if self.engine == "openai":
+            return urlsplit(self.base_url).hostname in ("127.0.0.1", "localhost", "::1")
+        return self.engine != "replay"
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,8 @@ def tape(comparison: Comparison | None) -> str:
 def _pacing(comparison: Comparison) -> str:
     if comparison.pacing == "together":
         return '<p class="pacing">asked at the same time</p>'
-    return f'<p class="pacing">one after the other, {comparison.first_side} first: each alone on the machine</p>'
+    alone = "" if comparison.left.elsewhere or comparison.right.elsewhere else ": each alone on the machine"
+    return f'<p class="pacing">one after the other, {comparison.first_side} first{alone}</p>'
 
 
 def _line(figure: Figure, comparison: Comparison) -> str:
