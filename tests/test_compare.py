@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from fakes import LIMIT_S, ScriptedEngine, Step, answer, comparison
 
 from playground.compare import Entrant, Race
 from playground.errors import StreamError, WorkerError
 from playground.types import SIDES, Comparison, Image, Loading, Message, Pacing, Sampling, Side
+from tests.fakes import LIMIT_S, ScriptedEngine, Step, answer, comparison
 
 QUESTION = (Message("user", "What is 2 + 2?"),)
 WORDS: tuple[Step, ...] = ((0.01, "two "), (0.01, "and "), (0.01, "two"))

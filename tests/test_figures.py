@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from fakes import answer
 
 from playground.figures import AT_A_GLANCE, FIGURES, Figure, badges, cell, size, why_unknown, written
 from playground.types import Answer, Loading, Memory, Stamps, Timing, Usage
+from tests.fakes import answer
 
 TIMING = Timing(
     load_s=61.0,

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from fakes import LIMIT_S, ScriptedEngine
 
 from playground import pool as pools
 from playground.catalog import Catalog
@@ -14,6 +13,7 @@ from playground.errors import CatalogError, WorkerError
 from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import EngineName, EngineState, Loading, ModelSpec
+from tests.fakes import LIMIT_S, ScriptedEngine
 
 
 def row(key: str, engine: EngineName = "transformers") -> ModelSpec:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from fakes import answer, comparison
-
 from playground import report
 from playground.types import Memory, Timing, Usage
+from tests.fakes import answer, comparison
 
 SIDE = {
     "model": "small",

@@ -14,7 +14,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from fakes import answer, comparison
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +32,7 @@ from playground.types import (
     Vote,
 )
 from playground.votes import VoteBook
+from tests.fakes import answer, comparison
 
 SPECS = {
     "left": ModelSpec("small", "Small", "llama.cpp", revision="r1", quantization="Q4_1", thinking=True),
@@ -271,8 +271,7 @@ def test_votes_on_many_comparisons_from_many_threads_are_all_kept():
 
 def child(code: str, *args: object, **about: Any) -> subprocess.Popen[str]:
     """A Python of its own that runs `code` with this module's helpers at hand."""
-    paths = [str(ROOT), str(Path(__file__).parent)]
-    setup = f"import sys; sys.path[:0] = {paths!r}\nfrom test_votes import *\n"
+    setup = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom tests.test_votes import *\n"
     command = [sys.executable, "-c", setup + code, *map(str, args)]
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **about)
 
