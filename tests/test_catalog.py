@@ -84,6 +84,7 @@ MISTAKES = {
     "fraction for a whole": (LEAST + "context_tokens = 1.5", "`context_tokens` must be a whole number, not 1.5"),
     "negative": (LEAST + "context_tokens = -1", "`context_tokens` must be a whole number, not -1"),
     "truth for a number": (LEAST + "parameters_b = true", "`parameters_b` must be a number, not True"),
+    "truth for a whole": (LEAST + "context_tokens = true", "`context_tokens` must be a whole number, not True"),
     "no number": (LEAST + "parameters_b = nan", "`parameters_b` must be a number, not nan"),
     "endless number": (LEAST + "parameters_b = inf", "`parameters_b` must be a number, not inf"),
     "text for truth": (LEAST + "reads_images = 'yes'", "`reads_images` must be true or false, not 'yes'"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from playground.compare import Entrant, Race
+from playground.engines.base import Stream
 from playground.errors import StreamError, WorkerError
 from playground.types import SIDES, Comparison, Image, Loading, Message, Pacing, Sampling, Side
 from tests.fakes import LIMIT_S, ScriptedEngine, Step, answer, comparison
@@ -385,6 +386,19 @@ def test_a_side_can_be_stopped_while_its_model_loads_even_when_the_load_says_not
     done = list(shots)[-1]  # the gate is still shut
     assert (done.left.status, done.left.loading, done.right.status) == ("stopped", None, "done")
     assert left.asked == []
+
+
+def test_a_side_stopped_while_its_question_is_made_ready_is_not_asked():
+    class Caught(ScriptedEngine):
+        def stream(self, messages: Sequence[Message], sampling: Sampling) -> Stream:
+            running.stop("left")
+            return super().stream(messages, sampling)
+
+    left = Caught(script=WORDS)
+    running = race(left, ScriptedEngine())
+    assert finish(running).left.status == "stopped"
+    assert left.aborted.is_set()
+    assert left.work == []  # its first event was never asked for
 
 
 def test_stopping_a_side_that_has_ended_changes_nothing():

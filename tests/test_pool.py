@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -30,18 +31,26 @@ def engines() -> dict[str, ScriptedEngine]:
 
 
 @pytest.fixture
-def pool(engines: dict[str, ScriptedEngine], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+def opened() -> list[str]:
+    """Keys of the models that were opened, in order."""
+    return []
+
+
+@pytest.fixture
+def pool(engines: dict[str, ScriptedEngine], opened: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
     def open_engine(spec: ModelSpec, settings: Settings) -> ScriptedEngine:
+        opened.append(spec.key)
+        time.sleep(0.01)  # so that threads can meet here
         local = spec.engine in ("transformers", "llama.cpp")
         return engines.setdefault(spec.key, ScriptedEngine(spec.key, local=local, loading=[Loading("starting")]))
 
     monkeypatch.setattr(pools, "open_engine", open_engine)
-    opened = Pool(ROWS, Settings())
-    yield opened
-    opened.close()
+    pool = Pool(ROWS, Settings())
+    yield pool
+    pool.close()
 
 
-def test_a_model_has_one_engine_however_many_threads_ask(pool: Pool):
+def test_a_model_is_opened_once_however_many_threads_ask(pool: Pool, opened: list[str]):
     start, got = threading.Barrier(8), []
 
     def ask() -> None:
@@ -53,8 +62,8 @@ def test_a_model_has_one_engine_however_many_threads_ask(pool: Pool):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(got) == 8
-    assert len({id(engine) for engine in got}) == 1
+    assert opened == ["small"]
+    assert got == [pool.engine("small")] * 8
 
 
 def test_an_unknown_model_is_refused_with_a_hint(pool: Pool):
@@ -83,16 +92,30 @@ def test_warming_loads_local_models_and_leaves_the_others_alone(pool: Pool, engi
     assert (engines["small"].ready, engines["large"].ready, engines["remote"].ready) == (True, True, False)
 
 
-def test_warming_waits_for_the_device_and_holds_it(pool: Pool, engines: dict[str, ScriptedEngine]):
-    gate = threading.Event()
-    engines["small"] = ScriptedEngine("small", local=True, loading=[gate])
+def test_warming_waits_for_the_device(pool: Pool, engines: dict[str, ScriptedEngine]):
+    engines["small"] = ScriptedEngine("small", local=True, loading=[Loading("starting")])
     with pool.device:
         thread = pool.warm("small")
-        thread.join(0.05)
+        thread.join(0.1)
         assert not engines["small"].ready
-    gate.set()
     thread.join(LIMIT_S)
     assert engines["small"].ready
+
+
+def test_warming_holds_the_device_until_the_model_is_loaded(pool: Pool, engines: dict[str, ScriptedEngine]):
+    begun, gate = threading.Event(), threading.Event()
+
+    class Slow(ScriptedEngine):
+        def prepare(self) -> Iterator[Loading]:
+            begun.set()
+            return super().prepare()
+
+    engines["small"] = Slow("small", local=True, loading=[gate])
+    thread = pool.warm("small")
+    assert begun.wait(LIMIT_S)
+    assert pool.device.locked()
+    gate.set()
+    thread.join(LIMIT_S)
     assert not pool.device.locked()
 
 
