@@ -1,11 +1,13 @@
 """Knows how a model learns: first its tower to see, then all of it to speak. Not what the lessons hold."""
 
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from random import Random
+from threading import Thread
 
 import torch
 from torch import Tensor, nn
@@ -110,9 +112,21 @@ def make_batch(maker: Maker, size: Size, step: int) -> Seen | Batch:
     return maker.batch(lessons(SEED, step - size.see_steps, PICTURES, MOST_TURNS))
 
 
+def leave_with_parent() -> None:
+    """Ends this drawing process when the learning one is gone, however it was killed."""
+
+    def wait() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
+
+
 def prepared(maker: Maker, size: Size, first: int, last: int) -> Iterator[Seen | Batch]:
     """The batches from `first` on, drawn in a process of their own while the pupil learns."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=leave_with_parent) as pool:
         waiting: list[Future[Seen | Batch]] = []
         for step in range(first, last):
             upto = min(last, step + AHEAD)

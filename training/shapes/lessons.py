@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from random import Random
 
 from training.shapes import scenes
-from training.shapes.asking import Turn, ask, ask_of_two
-from training.shapes.talking import talk
+from training.shapes.asking import Turn, ask, ask_of_two, order, spelt, where
+from training.shapes.asking import count as count_figures
+from training.shapes.talking import sum_, talk
 from training.shapes.world import Scene
 
 # Step of the speaking phase from which so many figures may be shown: one first, then many.
-FIGURES_FROM = ((0, 2), (300, 3), (700, 4), (1000, 5))
+FIGURES_FROM = ((0, 2), (200, 3), (350, 4), (500, 5))
 CHAT_SHARE = 0.1  # of turns beside a picture that are about no picture
 TALK_SHARE = 0.12  # of conversations without any picture
-PAIRS_FROM, PAIRS_EVERY = 400, 5  # steps with two pictures in each conversation
+DRILLS_FROM, DRILL_SHARE = 300, 0.3  # from this step, this share of turns is of the kinds learnt last
+PAIRS_FROM, PAIRS_EVERY = 300, 5  # steps with two pictures in each conversation
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ def is_pair(step: int) -> bool:
     return step >= PAIRS_FROM and step % PAIRS_EVERY == 0
 
 
-def turns(random: Random, shown: tuple[Scene, ...], count: int) -> tuple[Turn, ...]:
+def turns(random: Random, shown: tuple[Scene, ...], count: int, drills: bool) -> tuple[Turn, ...]:
     """Questions about what is shown, with a little talk among them; none whose answer was just given."""
-    asked = [turn(random, shown) for _ in range(count)]
+    asked = [(drills and drill(random, shown)) or turn(random, shown) for _ in range(count)]
     return tuple({one.answer if shown else one.question: one for one in asked}.values())
 
 
@@ -60,13 +62,25 @@ def turn(random: Random, shown: tuple[Scene, ...]) -> Turn:
     return ask(random, shown[0]) if len(shown) == 1 else ask_of_two(random, (shown[0], shown[1]))
 
 
+def drill(random: Random, shown: tuple[Scene, ...]) -> Turn | None:
+    """Now and then a question of the kinds that are learnt last."""
+    if random.random() >= DRILL_SHARE:
+        return None
+    if not shown:
+        return spelt(random, sum_(random))
+    if len(shown) > 1 or not shown[0].figures:
+        return None
+    hard = random.choice((where, where, where, order, count_figures))(random, shown[0])
+    return spelt(random, hard) if hard else None
+
+
 def lessons(seed: int, step: int, count: int, most_turns: int) -> list[Lesson]:
     """The conversations of one step of speaking: the same for the same seed and step."""
     random = Random(f"{seed}/{step}")
-    most = most_figures(step)
+    most, drills = most_figures(step), step >= DRILLS_FROM
     if is_pair(step):
         one, other = (pictures(random, count // 2, min(most, 3)) for _ in range(2))
-        return [Lesson(pair, turns(random, pair, most_turns)) for pair in zip(one, other, strict=True)]
+        return [Lesson(pair, turns(random, pair, most_turns, drills)) for pair in zip(one, other, strict=True)]
     talks = round(count * TALK_SHARE)
     shown = [(one,) for one in pictures(random, count - talks, most)] + [()] * talks
-    return [Lesson(pair, turns(random, pair, most_turns)) for pair in shown]
+    return [Lesson(pair, turns(random, pair, most_turns, drills)) for pair in shown]
