@@ -1,0 +1,60 @@
+"""Knows llama.cpp's server, by the `xllamacpp` wheel or as `llama-server` on the PATH. Imports neither."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx
+
+from playground.engines.local import LocalEngine, Tell
+from playground.engines.worker import Worker
+from playground.errors import WorkerError
+from playground.types import Message
+
+CHILD = Path(__file__).with_name("llama_child.py")
+
+
+class LlamaEngine(LocalEngine):
+    """One GGUF file in a llama.cpp server of its own."""
+
+    def _command(self, place: Path | None, port: int) -> Sequence[str]:
+        """Run by path and with -P, so that a file of ours never stands in for a library."""
+        own, program = find_spec("xllamacpp") is not None, shutil.which("llama-server")
+        if not own and program is None:
+            raise WorkerError("llama.cpp is not installed; `pip install xllamacpp`, or put `llama-server` on the PATH.")
+        common = ["--model", str(place), "--port", str(port)]
+        if own:
+            command = [sys.executable, "-P", str(CHILD), *common]
+            context, threads = "--context", "--threads"
+        else:
+            # no prefix cache, for the reason in llama_child.py
+            command = [str(program), *common, "--host", "127.0.0.1", "--parallel", "1", "--no-cache-prompt", "--jinja"]
+            context, threads = "--ctx-size", "--threads"
+        command += [context, str(self.spec.context_tokens or 0)]
+        return command + ([threads, str(self.threads)] if self.threads else [])
+
+    def _settings(self) -> Mapping[str, str]:
+        return {"PYTHONUNBUFFERED": "1"}
+
+    def _served(self, place: Path | None) -> str:
+        return self.spec.key
+
+    def _load_model(self, worker: Worker, place: Path | None, tell: Tell) -> None:
+        """Nothing to do: it is healthy only once the weights are there."""
+
+    def _count(self, messages: Sequence[Message]) -> int | None:
+        """By the server itself: its chat template, then its tokenizer."""
+        if self.worker is None:
+            return None
+        said = [{"role": message.role, "content": message.text} for message in messages]
+        try:
+            with httpx.Client(base_url=self.worker.url, trust_env=False, timeout=60.0) as client:
+                prompt = client.post("/apply-template", json={"messages": said}).raise_for_status().json()["prompt"]
+                found = client.post("/tokenize", json={"content": prompt, "parse_special": True})
+                return len(found.raise_for_status().json()["tokens"])
+        except (httpx.HTTPError, ValueError, LookupError, UnicodeError):
+            return None

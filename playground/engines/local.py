@@ -1,0 +1,238 @@
+"""Knows what all models in a child process have in common: load once, answer, explain a death. Knows no server.
+
+A subclass says which weights, which command, and how the server is asked to load and to count.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from playground import memory, weights
+from playground.engines import guard
+from playground.engines.base import Stream
+from playground.engines.client import ChatClient, Timeouts
+from playground.engines.loading import Load
+from playground.engines.worker import Worker
+from playground.errors import EngineError, RefusedError, StreamError, TooLongError, UnreachableError, WorkerError
+from playground.types import EngineState, Event, Finished, Loading, Message, ModelSpec, Sampling
+
+Tell = Callable[[Loading], None]
+
+
+class LocalEngine(ABC):
+    """A model in a server process of its own. `cache` is the folder for fetched weights; `env` replaces the
+    environment that the server inherits; `threads` are those of the CPU (None: the server's choice)."""
+
+    local = True
+    starts_empty = False
+    """The server is healthy before it has any weights, so its memory then is the baseline."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        cache: Path,
+        *,
+        threads: int | None = None,
+        env: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
+        start_limit_s: float = 180.0,
+    ) -> None:
+        self.spec, self.cache, self.threads = spec, cache, threads
+        self.worker: Worker | None = None
+        self._name = spec.title or spec.key
+        self._env, self._timeouts, self._start_limit_s = env, timeouts or Timeouts(), start_limit_s
+        self._lock = threading.Lock()
+        self._load: Load | None = None
+        self._client: ChatClient | None = None
+        self._place: Path | None = None
+        self._answered = False
+        self._weights_bytes: int | None = None
+        self._baseline_bytes: int | None = None
+        self._nvml = memory.nvml()
+        self._device_before = self._nvml.in_use() if self._nvml else None
+
+    # --- what a server is -------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _command(self, place: Path | None, port: int) -> Sequence[str]:
+        """The command line of the server."""
+
+    @abstractmethod
+    def _settings(self) -> Mapping[str, str]:
+        """Additions to its environment."""
+
+    @abstractmethod
+    def _served(self, place: Path | None) -> str:
+        """What the server calls the model in a request."""
+
+    @abstractmethod
+    def _load_model(self, worker: Worker, place: Path | None, tell: Tell) -> None:
+        """Ask the healthy server to load. Raises WorkerError."""
+
+    @abstractmethod
+    def _count(self, messages: Sequence[Message]) -> int | None:
+        """Tokens of the prompt; only asked while the model is ready."""
+
+    # --- the promise ------------------------------------------------------------------------------------------------
+
+    def prepare(self) -> Iterator[Loading]:
+        """Bring the model to where it can answer; a worker that died is replaced. Raises EngineError."""
+        load = self._begin()
+        if load is not None:
+            yield from load.follow()
+
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Stream:
+        """Ask; the request is sent at the first `next()`. Raises EngineError, PromptError."""
+        client, worker = self._client, self.worker
+        inner = client.stream(self._served(self._place), messages, sampling) if client and worker else None
+        events = self._events(inner, worker, messages)
+
+        def abort() -> None:
+            if inner is not None:
+                inner.close()
+            with suppress(ValueError):  # a thread is inside; it wakes up and ends the generator itself
+                events.close()
+
+        return Stream(events, abort)
+
+    def state(self) -> EngineState:
+        """Where the model is now. Never blocks."""
+        load, worker = self._load, self.worker
+        if load is None:
+            return EngineState("not_loaded")
+        if not load.ended:
+            return EngineState("loading", load.now.stage, load.now.done, load.now.total)
+        if load.error is not None:
+            return EngineState("failed", error=str(load.error))
+        if worker is None or not worker.alive():
+            return EngineState("failed", error=(worker.died() if worker else "") or f"{self._name} was closed.")
+        return EngineState("ready")
+
+    def cold(self) -> bool:
+        """True until one answer has come to its end since the last load."""
+        return not self._answered
+
+    def count_tokens(self, messages: Sequence[Message]) -> int | None:
+        """Tokens of the prompt by the model's own tokenizer and chat template; None while it is not ready."""
+        return self._count(messages) if self._ready() else None
+
+    def watch_memory(self) -> memory.ProcessWatch:
+        """Start watching the server's process tree for one answer."""
+        return memory.ProcessWatch(
+            self.worker.pid if self.worker else None,
+            self._weights_bytes,
+            self._baseline_bytes,
+            nvml=self._nvml,
+            device_before_bytes=self._device_before,
+        )
+
+    def close(self) -> None:
+        """End the server, also while it starts. The engine may be prepared again."""
+        with self._lock:
+            load, self._load = self._load, None
+        if load is not None:
+            load.cancel()
+        self._release()
+
+    # --- loading ----------------------------------------------------------------------------------------------------
+
+    def _ready(self) -> bool:
+        return self.state().name == "ready"
+
+    def _begin(self) -> Load | None:
+        """The load that is under way or now begins; None when there is nothing to do."""
+        with self._lock:
+            if self._load is not None and not self._load.ended:
+                return self._load
+            if self._ready():
+                return None
+            self._load = load = Load(self._name, self._bring)
+        load.start()
+        return load
+
+    def _bring(self, load: Load) -> None:
+        """Everything from no weights to ready, in the load's own thread. Raises EngineError."""
+        self._release()  # the worker that died
+        try:
+            place = self._weights(load.tell)
+            load.tell(Loading("starting"))
+            self._weights_bytes = memory.weights_bytes(place) if place else None
+            worker = self._new_worker(place)
+            self.worker = worker
+            load.check()  # closed just before: then nobody else will end this worker
+            worker.start()
+            self._baseline_bytes = memory.held_by_tree(worker.pid) if self.starts_empty else None
+            self._load_model(worker, place, load.tell)
+            load.check()
+        except BaseException:
+            self._release()
+            raise
+        self._place, self._answered = place, False
+        self._client = ChatClient(worker.url, timeouts=self._timeouts, name=self._name, thinking=self.spec.thinking)
+
+    def _weights(self, tell: Tell) -> Path | None:
+        for loading in weights.fetch(self.spec, self.cache, guard.run):
+            tell(loading)
+        return weights.locate(self.spec, self.cache)
+
+    def _new_worker(self, place: Path | None) -> Worker:
+        return Worker(
+            self._name,
+            lambda port: self._command(place, port),
+            settings=self._settings(),
+            env=self._env,
+            start_limit_s=self._start_limit_s,
+        )
+
+    def _release(self) -> None:
+        client, self._client = self._client, None
+        worker, self.worker = self.worker, None
+        if client is not None:
+            client.close()
+        if worker is not None:
+            worker.end()
+
+    # --- answering --------------------------------------------------------------------------------------------------
+
+    def _events(
+        self, inner: Stream | None, worker: Worker | None, messages: Sequence[Message]
+    ) -> Generator[Event, None, None]:
+        if inner is None or worker is None:
+            raise WorkerError(f"{self._name} is not loaded; prepare it first.")
+        try:
+            if death := worker.died():
+                raise WorkerError(death)
+            self._fits(messages)
+            for event in inner:
+                self._answered = self._answered or isinstance(event, Finished)
+                yield event
+        except RefusedError as error:
+            time.sleep(0.2)  # the log is written beside the answer
+            line = worker.last_line()
+            raise RefusedError(f'{error} Its log ends: "{line}".' if line else str(error)) from error
+        except (StreamError, UnreachableError) as error:
+            if death := worker.died(wait_s=2.0):
+                raise WorkerError(death) from error
+            raise
+        finally:
+            inner.close()
+
+    def _fits(self, messages: Sequence[Message]) -> None:
+        """A server may run on past the context and answer nonsense: so it is checked here. Raises TooLongError."""
+        limit = self.spec.context_tokens
+        if limit is None:
+            return
+        try:
+            count = self._count(messages)
+        except EngineError:
+            return  # the answer itself will say what is wrong
+        if count is not None and count + 1 > limit:
+            raise TooLongError(
+                f"The prompt has {count:,} tokens; {self._name} reads {limit:,}. "
+                "Shorten it or choose a model with a larger context."
+            )

@@ -1,0 +1,95 @@
+"""Knows `transformers serve`: its command line, how it loads, what it leaves unsaid. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+from playground import weights
+from playground.engines.local import LocalEngine, Tell
+from playground.engines.worker import Worker
+from playground.errors import WeightsError, WorkerError
+from playground.tokens import Counter
+from playground.types import Loading, Message
+
+QUANTIZATIONS = ("bnb-4bit", "bnb-8bit")
+
+
+class TransformersEngine(LocalEngine):
+    """One `transformers serve` process with one model."""
+
+    starts_empty = True
+    _counter: Counter | None = None
+
+    def _command(self, place: Path | None, port: int) -> Sequence[str]:
+        command = [sys.executable, "-P", "-m", "transformers.cli.transformers", "serve", "--host", "127.0.0.1"]
+        command += ["--port", str(port), "--model-timeout", "-1"]
+        if self.spec.quantization in QUANTIZATIONS:
+            command += ["--quantization", self.spec.quantization]
+        return command
+
+    def _settings(self) -> Mapping[str, str]:
+        settings = {"HF_HUB_DISABLE_UPDATE_CHECK": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
+        if not weights.is_hub(self.spec.source):
+            settings["HF_HUB_OFFLINE"] = "1"  # the weights are files of this machine: nothing is to be looked up
+        if self.threads:
+            settings["OMP_NUM_THREADS"] = str(self.threads)
+        return settings
+
+    def _served(self, place: Path | None) -> str:
+        if weights.is_hub(self.spec.source):
+            return f"{self.spec.source}@{self.spec.revision or 'main'}"
+        return str(place)
+
+    def _load_model(self, worker: Worker, place: Path | None, tell: Tell) -> None:
+        """Follow the progress that `POST /load_model` streams until it says ready."""
+        model = self._served(place)
+        if not weights.is_hub(self.spec.source) and "@" in model:
+            raise WeightsError(
+                f"{model}: `transformers serve` takes what follows an @ for a revision; rename the folder."
+            )
+        # a download may be silent for long; the worker's death ends the wait, because it closes the connection
+        timeout = httpx.Timeout(5.0, read=None)
+        try:
+            with (
+                httpx.Client(trust_env=False, timeout=timeout) as client,
+                client.stream("POST", f"{worker.url}/load_model", json={"model": model}) as response,
+            ):
+                ready = any(self._heard(line, tell) for line in response.iter_lines() if line.startswith("data:"))
+        except httpx.HTTPError as error:
+            raise WorkerError(
+                worker.died(2.0) or f"{self._name} broke off while it loaded: {error}; ask again."
+            ) from error
+        if not ready:
+            said = worker.last_line()
+            raise WorkerError(worker.died(1.0) or f'{self._name} stopped loading: "{said}". Ask again.')
+        self._counter = self._count_with(place)
+
+    def _heard(self, line: str, tell: Tell) -> bool:
+        """Take in one line of progress; True when it says ready. Raises WorkerError when it says error."""
+        said = json.loads(line.removeprefix("data:"))
+        if said.get("status") == "error":
+            message = str(said.get("message", "")).strip().splitlines() or ["it did not say why"]
+            raise WorkerError(f'{self._name} could not be loaded: "{message[0][:300]}". Check its source and memory.')
+        progress = said.get("progress") or {}
+        if said.get("status") == "loading":
+            unit = "bytes" if said.get("stage") == "download" else "steps"
+            stage = str(said.get("stage", "loading"))
+            tell(
+                Loading(stage, progress.get("current"), progress.get("total"), "bytes" if unit == "bytes" else "steps")
+            )
+        return bool(said.get("status") == "ready")
+
+    def _count_with(self, place: Path | None) -> Counter | None:
+        folder = place or weights.locate(self.spec, self.cache)  # a Hub model is in the Hub's cache by now
+        try:
+            return Counter(folder) if folder else None
+        except FileNotFoundError:
+            return None
+
+    def _count(self, messages: Sequence[Message]) -> int | None:
+        return self._counter.count(messages) if self._counter else None

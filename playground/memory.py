@@ -1,0 +1,263 @@
+"""Knows what the processes of one model hold in memory, and the most they held over one answer. Starts nothing.
+
+On Linux the kernel keeps each process's peak of resident memory (`VmHWM`); writing 5 to `/proc/PID/clear_refs` resets
+it (proc(5)), so the peak over one answer is exact. Elsewhere the highest of the samples that `read` takes must do.
+Mapped weights count: they are resident, and the model cannot answer without them.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+import struct
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+from playground.types import Memory
+
+KERNEL = "VmHWM of the model's process, reset before the answer"
+SAMPLED = "highest resident memory seen about 4 times a second"
+NVML = "GPU memory of the model's process by NVML, highest seen"
+DEVICE_DELTA = "device_delta: GPU memory in use now minus before the model, highest seen"
+GONE = "the model's process has ended"
+
+
+class NvmlProbe(Protocol):
+    """What a GPU knows. Either answer is None where the driver does not say."""
+
+    def of_processes(self, pids: Iterable[int]) -> int | None:
+        """Bytes that these processes hold on all devices; None in containers, WSL and MIG."""
+        ...
+
+    def in_use(self) -> int | None:
+        """Bytes in use on all devices, by whomever."""
+        ...
+
+
+class ProcessWatch:
+    """Memory of one process tree over one answer, from the moment the watch was made. `root` is for tests.
+
+    `device_before_bytes` is what was in use on the GPU before the model was loaded, for drivers that do not tell whose
+    memory is whose.
+    """
+
+    def __init__(
+        self,
+        pid: int | None,
+        weights_bytes: int | None = None,
+        baseline_bytes: int | None = None,
+        *,
+        nvml: NvmlProbe | None = None,
+        device_before_bytes: int | None = None,
+        root: Path = Path("/proc"),
+    ) -> None:
+        self._pid, self._root = pid, root
+        self._known = Memory(weights_bytes=weights_bytes, baseline_bytes=baseline_bytes)
+        self._nvml, self._before = nvml, device_before_bytes
+        self._highest = 0
+        pids = tree(pid)
+        refused = [each for each in pids if not reset_peak(each, root)]
+        self._kernel = bool(pids) and not refused
+
+    def read(self) -> Memory:
+        """Figures so far; a few file reads, cheap enough for a few calls a second."""
+        pids = tree(self._pid)
+        weights, baseline = self._known.weights_bytes, self._known.baseline_bytes
+        if not pids:
+            return Memory(weights, baseline_bytes=baseline, reason=GONE)
+        if device := self._device(pids):
+            held, method = device
+            self._highest = max(self._highest, held)
+            return Memory(weights, self._highest, held, baseline, method)
+        held = sum(filter(None, (held_by(pid, self._root) for pid in pids)))
+        if not held:
+            return Memory(weights, baseline_bytes=baseline, reason=GONE)
+        peak, method = self._peak(pids, held)
+        return Memory(weights, peak, held, baseline, method)
+
+    def _peak(self, pids: list[int], held: int) -> tuple[int, str]:
+        peaks = [peak_of(pid, self._root) for pid in pids] if self._kernel else []
+        if peaks and None not in peaks:
+            return sum(filter(None, peaks)), KERNEL
+        self._highest = max(self._highest, held)
+        return self._highest, SAMPLED
+
+    def _device(self, pids: list[int]) -> tuple[int, str] | None:
+        """Bytes on the GPU and how they were found; None when the model is not on one."""
+        if self._nvml is None:
+            return None
+        own = self._nvml.of_processes(pids)
+        if own:
+            return own, NVML
+        now = self._nvml.in_use()
+        if own is None and now is not None and self._before is not None and now > self._before:
+            return now - self._before, DEVICE_DELTA
+        return None
+
+
+def tree(pid: int | None) -> list[int]:
+    """The process and all below it; empty when it is gone."""
+    if pid is None:
+        return []
+    try:
+        top = psutil.Process(pid)
+        if top.status() == psutil.STATUS_ZOMBIE:
+            return []
+        return [pid, *(child.pid for child in top.children(recursive=True))]
+    except psutil.Error:
+        return []
+
+
+def reset_peak(pid: int, root: Path = Path("/proc")) -> bool:
+    """Set the kernel's peak to what is resident now; False where the kernel or its owner refuses."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        (root / str(pid) / "clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def peak_of(pid: int, root: Path = Path("/proc")) -> int | None:
+    """Bytes of VmHWM."""
+    return _kib(root / str(pid) / "status", "VmHWM")
+
+
+def held_by(pid: int, root: Path = Path("/proc")) -> int | None:
+    """Bytes resident now: PSS, where shared pages are divided among those who share them, else RSS."""
+    if pss := _kib(root / str(pid) / "smaps_rollup", "Pss"):
+        return pss
+    with suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
+    return None
+
+
+def held_by_tree(pid: int | None) -> int | None:
+    """Bytes resident now in a process and all below it, or None when it is gone."""
+    return sum(filter(None, map(held_by, tree(pid)))) or None
+
+
+def machine() -> tuple[int, int]:
+    """Bytes of memory that this machine has, and that are free for new programs."""
+    memory = psutil.virtual_memory()
+    return int(memory.total), int(memory.available)
+
+
+def nvml() -> NvmlProbe | None:
+    """NVIDIA's library, where there is such a device and driver."""
+    import pynvml  # of the package nvidia-ml-py; imported late because most machines have no such device
+
+    try:
+        pynvml.nvmlInit()
+        devices = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError:
+        return None
+    return _Nvml(devices) if devices else None
+
+
+class _Nvml:
+    """Never run on a GPU by its authors: the tests use a probe of their own."""
+
+    def __init__(self, devices: list[object]) -> None:
+        self._devices = devices
+
+    def of_processes(self, pids: Iterable[int]) -> int | None:
+        import pynvml
+
+        wanted = set(pids)
+        try:
+            running = [each for device in self._devices for each in pynvml.nvmlDeviceGetComputeRunningProcesses(device)]
+        except pynvml.NVMLError:
+            return None
+        used = [process.usedGpuMemory for process in running if process.pid in wanted]
+        if None in used or (running and not used):  # the pids of a container's own namespace are not the driver's
+            return None
+        total: int = sum(used)
+        return total
+
+    def in_use(self) -> int | None:
+        import pynvml
+
+        try:
+            used: int = sum(int(pynvml.nvmlDeviceGetMemoryInfo(device).used) for device in self._devices)
+            return used
+        except pynvml.NVMLError:
+            return None
+
+
+def _kib(path: Path, name: str) -> int | None:
+    """The value of a line "Name:   123 kB", in bytes."""
+    try:
+        found = re.search(rf"^{name}:\s+(\d+) kB", path.read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else None
+
+
+# --- what is stored -------------------------------------------------------------------------------------------------
+
+
+def weights_bytes(path: Path) -> int | None:
+    """Sum of the tensors as stored, from headers alone; None where there is neither safetensors nor GGUF."""
+    read = _gguf_bytes if path.suffix == ".gguf" else _safetensors_bytes
+    files = [path] if path.is_file() else sorted(path.glob("*.safetensors"))
+    try:
+        return sum(read(file) for file in files) or None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
+        return None  # not such a file, or a damaged one: the server will say so
+
+
+def _safetensors_bytes(path: Path) -> int:
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(min(length, 100_000_000)))
+    spans = [tensor["data_offsets"] for name, tensor in header.items() if name != "__metadata__"]
+    return sum(int(end) - int(begin) for begin, end in spans)
+
+
+GGUF_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+"""Bytes of the fixed-size value types; 8 is a string, 9 an array."""
+
+
+def _gguf_bytes(path: Path) -> int:
+    """All that follows the header (its tensors lie without gaps but for alignment). The `gguf` package's reader takes
+    seconds for a vocabulary; this walk 0.1 s."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        magic, _, tensors, values = struct.unpack_from("<4sIQQ", data)
+        if magic != b"GGUF":
+            raise ValueError(f"{path.name} is not a GGUF file")
+        at = 24
+        for _ in range(values):
+            at = _string_end(data, at)
+            (kind,) = struct.unpack_from("<I", data, at)
+            at = _value_end(data, at + 4, kind)
+        for _ in range(tensors):
+            at = _string_end(data, at)
+            (dimensions,) = struct.unpack_from("<I", data, at)
+            at += 4 + 8 * dimensions + 12
+        return len(data) - (at + 31) // 32 * 32
+
+
+def _string_end(data: mmap.mmap, at: int) -> int:
+    return at + 8 + int(struct.unpack_from("<Q", data, at)[0])
+
+
+def _value_end(data: mmap.mmap, at: int, kind: int) -> int:
+    if kind == 8:
+        return _string_end(data, at)
+    if kind != 9:
+        return at + GGUF_SIZES[kind]
+    inner, count = struct.unpack_from("<IQ", data, at)
+    at += 12
+    if inner in GGUF_SIZES:
+        return at + GGUF_SIZES[inner] * int(count)
+    for _ in range(count):
+        at = _value_end(data, at, inner)
+    return at
