@@ -8,12 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from playground.compare import Race
 from playground.errors import PlaygroundError
 from playground.parts import Parts
 from playground.types import SIDES, Message, Prompt, Side, Winner
-from playground.ui import cards, layout, settings_panel, show
-from playground.ui.frame import Frame, Update, card
+from playground.ui import cards, frame, layout, settings_panel, show
+from playground.ui.frame import Update
 from playground.ui.layout import Layout
 from playground.ui.pace import Pace
 from playground.ui.visit import Ask, Visit, Visitors
@@ -31,50 +30,72 @@ def build(parts: Parts, visitors: Visitors, pace: Pace, blocks: gr.Blocks) -> La
 
 
 def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> None:
-    def watch(visit: Visit, race: Race, first: Update) -> Iterator[Update]:
-        """Yield what changed, as often as the pace allows. Leaving this generator stops the race."""
-        frame = Frame(tab, parts)
-        with pace.watching():
-            for now in visit.follow(race, pace.every_s):
-                yield first | frame.changes(now) or gr.skip()  # even then: Gradio can end a handler only at a yield
-                first = {}
+    """Send and Retry make a race; then it streams; then the vote is open."""
 
-    def ask(request: gr.Request, value: dict[str, Any], *rest: Any) -> Iterator[Update]:
+    def ask(request: gr.Request, value: dict[str, Any], *rest: Any) -> Update:
         visit = visitors.of(request.session_hash)
         try:
             wish = _wish(parts, value, rest)
-            race = visit.start(wish)
+            visit.start(wish)
         except PlaygroundError as error:
-            yield {tab.problem: show.problem(str(error))}
-            return
-        yield from watch(visit, race, _opening(tab, visit, wish))
+            return {tab.problem: show.problem(str(error))}
+        return _opening(tab, visit, wish) | frame.ballot(tab, parts, visit.comparison)
 
-    def retrying(side: Side) -> Callable[..., Iterator[Update]]:
-        def retry(request: gr.Request) -> Iterator[Update]:
+    def retrying(side: Side) -> Callable[[gr.Request], Update]:
+        def retry(request: gr.Request) -> Update:
             visit = visitors.of(request.session_hash)
             try:
-                race = visit.retry(side)
+                visit.retry(side)
             except PlaygroundError as error:
-                yield {tab.problem: show.problem(str(error))}
-                return
-            yield from watch(visit, race, {tab.problem: ""})
+                return {tab.problem: show.problem(str(error))}
+            return {tab.problem: ""} | frame.ballot(tab, parts, visit.comparison)
 
         return retry
 
+    def stream(request: gr.Request) -> Iterator[list[Any]]:
+        visit, now = visitors.of(request.session_hash), None
+        with pace.watching():
+            for now in visit.follow(pace.every_s):
+                yield frame.live(now)
+        if now is None:  # nothing was started, or another handler of this tab streams it
+            yield [gr.skip()] * len(frame.live_parts(tab))
+
+    def finish(request: gr.Request, left: str, right: str) -> Update:
+        visit = visitors.of(request.session_hash)
+        return frame.ballot(tab, parts, visit.comparison, visit.winner) | frame.cards(tab, parts, left, right)
+
+    dock, answers, models = tab.dock, tab.answers, list(tab.pickers.models.values())
+    inputs = [dock.prompt, *models, tab.pickers.pacing, *dock.panel.fields]
+    ballot = frame.ballot_parts(tab)
+    asked = gr.on(
+        [dock.prompt.submit, dock.send.click],
+        ask,
+        inputs,
+        [*_opening_parts(tab), *ballot],
+        trigger_mode="once",
+        **PRIVATE,
+    )
+    retried = [
+        answers.retries[side].click(retrying(side), None, [tab.problem, *ballot], trigger_mode="once", **PRIVATE)
+        for side in SIDES
+    ]
+    for begun in (asked, *retried):
+        begun.then(stream, None, frame.live_parts(tab), **PRIVATE).then(
+            finish, models, [*ballot, *tab.pickers.cards.values(), tab.ticker], **PRIVATE
+        )
+    _wire_stops(tab, visitors)
+
+
+def _wire_stops(tab: Layout, visitors: Visitors) -> None:
     def stopping(side: Side | None) -> Callable[[gr.Request], None]:
         def stop(request: gr.Request) -> None:
             visitors.of(request.session_hash).stop(side)
 
         return stop
 
-    dock, answers, pickers = tab.dock, tab.answers, tab.pickers
-    inputs = [dock.prompt, *pickers.models.values(), pickers.pacing, *dock.panel.fields]
-    outputs = _race_outputs(tab)
-    gr.on([dock.prompt.submit, dock.send.click], ask, inputs, outputs, trigger_mode="once", **PRIVATE)
-    dock.stop.click(stopping(None), **PRIVATE)
+    tab.dock.stop.click(stopping(None), **PRIVATE)
     for side in SIDES:
-        answers.stops[side].click(stopping(side), **PRIVATE)
-        answers.retries[side].click(retrying(side), None, outputs, **PRIVATE)
+        tab.answers.stops[side].click(stopping(side), **PRIVATE)
 
 
 def _wish(parts: Parts, value: dict[str, Any], rest: tuple[Any, ...]) -> Ask:
@@ -93,63 +114,52 @@ def _wish(parts: Parts, value: dict[str, Any], rest: tuple[Any, ...]) -> Ask:
 def _opening(tab: Layout, visit: Visit, wish: Ask) -> Update:
     """What changes once when a race begins: the question moves from the box to above the answers."""
     pictures = [cards.thumbnail(image) for image in visit.message.images] if visit.message else []
-    histories = {tab.histories[side]: _history(visit.histories[side]) for side in SIDES}
-    return histories | {
-        tab.problem: "",
-        tab.pickers.why: "",
-        tab.welcome: gr.update(visible=False),
-        tab.earlier: gr.update(visible=visit.turn > 1, label=f"Earlier turns ({visit.turn - 1})"),
-        tab.answers.result: gr.update(visible=True),
-        tab.answers.asked: show.asked(wish.prompt.text, pictures, wish.prompt.id, visit.turn),
-        tab.dock.prompt: {"text": "", "files": []},
-    }
+    values = [
+        "",
+        "",
+        gr.update(visible=False),
+        gr.update(visible=visit.turn > 1, label=f"Earlier turns ({visit.turn - 1})"),
+        *(_history(visit.histories[side]) for side in SIDES),
+        gr.update(visible=True),
+        show.asked(wish.prompt.text, pictures, wish.prompt.id, visit.turn),
+        {"text": "", "files": []},
+        gr.update(active=True),
+    ]
+    live = frame.live(visit.comparison) if visit.comparison else []
+    return dict(zip(_opening_parts(tab), [*values, *live], strict=True))
+
+
+def _opening_parts(tab: Layout) -> list[Any]:
+    answers = tab.answers
+    once = [tab.problem, tab.pickers.why, tab.welcome, tab.earlier, *tab.histories.values()]
+    return [*once, answers.result, answers.asked, tab.dock.prompt, tab.ticker, *frame.live_parts(tab)]
 
 
 def _history(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     return [show.said(message.role, message.text) for message in messages]
 
 
-def _race_outputs(tab: Layout) -> list[Any]:
-    answers, dock = tab.answers, tab.dock
-    by_side = (answers.panes, answers.chats, answers.feet, answers.stops, answers.retries)
-    return [
-        *(component for group in by_side for component in group.values()),
-        *(answers.result, answers.asked, answers.tape, answers.note, *answers.votes.values()),
-        *(dock.prompt, dock.stop, dock.send),
-        *(tab.problem, tab.earlier, *tab.histories.values(), tab.welcome),
-        *(tab.pickers.why, *tab.pickers.cards.values()),
-    ]
-
-
 def _wire_votes(tab: Layout, parts: Parts, visitors: Visitors) -> None:
-    where = str(parts.settings.votes)
-
     def voting(winner: Winner) -> Callable[[gr.Request], Update]:
         def vote(request: gr.Request) -> Update:
             visit = visitors.of(request.session_hash)
             try:
                 visit.vote(winner)
             except PlaygroundError as error:
-                return {tab.answers.note: show.vote_note(visit.comparison, where, error=str(error))}
-            closed: Update = {button: gr.update(interactive=False) for button in tab.answers.votes.values()}
-            hidden: Update = {button: gr.update(visible=False) for button in tab.answers.retries.values()}
-            return closed | hidden | {tab.answers.note: show.vote_note(visit.comparison, where, winner)}
+                return frame.ballot(tab, parts, visit.comparison, visit.winner, str(error))
+            return frame.ballot(tab, parts, visit.comparison, winner)
 
         return vote
 
-    outputs = [*tab.answers.votes.values(), *tab.answers.retries.values(), tab.answers.note]
     for winner, button in tab.answers.votes.items():
-        button.click(voting(winner), None, outputs, trigger_mode="once", **PRIVATE)
+        button.click(voting(winner), None, frame.ballot_parts(tab), trigger_mode="once", **PRIVATE)
 
 
 def _wire_pickers(tab: Layout, parts: Parts, visitors: Visitors, blocks: gr.Blocks) -> None:
     pickers, models = tab.pickers, list(tab.pickers.models.values())
 
     def look(left: str, right: str) -> Update:
-        keys = dict(zip(SIDES, (left, right), strict=True))
-        states = {side: parts.pool.state(key) for side, key in keys.items()}
-        shown: Update = {pickers.cards[side]: card(parts, keys[side], states[side]) for side in SIDES}
-        return shown | {tab.ticker: gr.update(active=any(state.name == "loading" for state in states.values()))}
+        return frame.cards(tab, parts, left, right)
 
     def changed(left: str, right: str) -> Update:
         return look(left, right) | {pickers.pacing: parts.default_pacing(left, right), pickers.why: ""}
@@ -165,8 +175,8 @@ def _wire_pickers(tab: Layout, parts: Parts, visitors: Visitors, blocks: gr.Bloc
         hidden: Update = {tab.answers.result: gr.update(visible=False), tab.earlier: gr.update(visible=False)}
         return hidden | {tab.problem: "", tab.welcome: gr.update(visible=True)}
 
-    cards = [*pickers.cards.values(), tab.ticker]
-    gr.on([m.input for m in models], changed, models, [*cards, pickers.pacing, pickers.why], **PRIVATE)
-    pickers.swap.click(swapped, models, [*cards, *models, pickers.why], **PRIVATE)
-    gr.on([blocks.load, tab.ticker.tick], look, models, cards, **PRIVATE)
+    shown = [*pickers.cards.values(), tab.ticker]
+    gr.on([m.input for m in models], changed, models, [*shown, pickers.pacing, pickers.why], **PRIVATE)
+    pickers.swap.click(swapped, models, [*shown, *models, pickers.why], **PRIVATE)
+    gr.on([blocks.load, tab.ticker.tick], look, models, shown, **PRIVATE)
     tab.dock.fresh.click(fresh, None, [tab.answers.result, tab.earlier, tab.problem, tab.welcome], **PRIVATE)

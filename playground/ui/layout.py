@@ -11,7 +11,7 @@ from playground.parts import Parts
 from playground.types import SIDES, Side, Winner
 from playground.ui import cards, settings_panel, show
 
-PACINGS: list[tuple[str | int | float, str | int | float]] = [
+PACINGS: list[Any] = [
     ("In turn · fair timing", "in_turn"),
     ("Together", "together"),
 ]
@@ -26,7 +26,6 @@ _LATEX: list[dict[str, str | bool]] = [
     {"left": r"\[", "right": r"\]", "display": True},
     {"left": r"\(", "right": r"\)", "display": False},
 ]
-_SMALL: dict[str, Any] = {"min_width": 0, "scale": 0, "elem_classes": "quiet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,10 @@ class Answers:
     stops: dict[Side, gr.Button]
     retries: dict[Side, gr.Button]
     tape: gr.HTML
+    figures: gr.HTML
     votes: dict[Winner, gr.Button]
     note: gr.HTML
+    voted: gr.HTML
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +123,19 @@ def _answers() -> Answers:
                     chats[side] = _chat(f"{side.capitalize()} answer", side)
                     with gr.Row(elem_classes="foot"):
                         feet[side] = gr.HTML()
-                        stops[side] = gr.Button(f"Stop {side}", size="sm", **_SMALL)
-                        retries[side] = gr.Button(f"Retry {side}", size="sm", **_SMALL)
-        tape = gr.HTML(elem_classes="tape-box")
+                        stops[side] = gr.Button(f"Stop {side}", **_small("stop-side"))
+                        retries[side] = gr.Button(f"Retry {side}", **_small("retry-side"))
+        tape = gr.HTML()
+        with gr.Accordion("All figures", open=False, elem_classes="all-figures"):
+            figures = gr.HTML()
         with gr.Row(elem_classes="vote"):
             votes = {
                 winner: gr.Button(label, interactive=False, min_width=120, elem_classes=["vote-button", f"vote-{look}"])
                 for winner, label, look in VOTES
             }
         note = gr.HTML(elem_classes="vote-note")
-    return Answers(result, asked, panes, chats, feet, stops, retries, tape, votes, note)
+        voted = gr.HTML()
+    return Answers(result, asked, panes, chats, feet, stops, retries, tape, figures, votes, note, voted)
 
 
 def _dock() -> Dock:
@@ -152,13 +156,17 @@ def _dock() -> Dock:
                 autofocus=True,
                 elem_classes="prompt",
             )
-            fresh = gr.Button("New", **_SMALL)
-            toggle = gr.Button("Settings", **_SMALL)
-            stop = gr.Button("Stop", visible=False, **_SMALL)
+            fresh = gr.Button("New", **_small())
+            toggle = gr.Button("Settings", **_small())
+            stop = gr.Button("Stop", **_small("stop-both"))
             send = gr.Button("Send", min_width=0, scale=0, elem_classes="send")
         panel = settings_panel.build()
         toggle.click(None, js=settings_panel.TOGGLE_JS, api_visibility="private")
     return Dock(panel, prompt, fresh, stop, send)
+
+
+def _small(*classes: str) -> dict[str, Any]:
+    return {"min_width": 0, "scale": 0, "size": "sm", "elem_classes": ["quiet", *classes]}
 
 
 def _chat(label: str, side: Side) -> gr.Chatbot:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import gradio.events
 
 from playground import report
 from playground.errors import PlaygroundError
@@ -35,6 +36,12 @@ THEME = gr.themes.Base(
 def build(parts: Parts) -> gr.Blocks:
     """The page, ready to be launched."""
     visitors, pace = Visitors(parts), Pace()
+
+    def leave(request: gr.Request) -> None:
+        """A closed tab stops its work."""
+        visitors.leave(request.session_hash)
+
+    page: gr.Blocks
     with gr.Blocks(title="Side by Side", fill_width=True, analytics_enabled=False, delete_cache=(3600, DAY_S)) as page:
         gr.HTML(show.HEADER, elem_classes="head")
         with gr.Tabs(elem_classes="tabs") as tabs:
@@ -43,13 +50,9 @@ def build(parts: Parts) -> gr.Blocks:
             with gr.Tab("Prompts", id="prompts"):
                 chooser = prompts_tab.build(parts)
         prompts_tab.wire(parts, (tab.welcome, chooser), tab, tabs)
-        gr.api(_compare_api(parts), api_name="compare", api_description=COMPARE_HELP, concurrency_limit=4)
+        gradio.events.api(_compare_api(parts), api_name="compare", api_description=COMPARE_HELP, concurrency_limit=4)
 
-        @page.unload
-        def leave(request: gr.Request) -> None:
-            """A closed tab stops its work."""
-            visitors.leave(request.session_hash)
-
+    page.unload(leave)
     page.queue(max_size=MOST_WAITING, default_concurrency_limit=MOST_WATCHERS)
     return page
 
@@ -72,7 +75,7 @@ def _compare_api(parts: Parts) -> Any:
         seed: int | None = None,
     ) -> dict[str, Any]:
         try:
-            pictures = tuple(prepare(Path(file["path"])) for file in images or ())
+            pictures = tuple(prepare(Path(file.path)) for file in images or ())
             sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
             keys = dict(zip(SIDES, (left, right), strict=True))
             questions = {side: Question(key, (), system, sampling) for side, key in keys.items()}

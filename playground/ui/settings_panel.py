@@ -17,7 +17,7 @@ from playground.types import SIDES, Sampling, Side
 
 TOGGLE_JS = "() => document.querySelector('.settings').classList.toggle('open')"
 DEFAULT_MAX_TOKENS = 512
-_THINKING: list[tuple[str | int | float, str | int | float]] = [
+_THINKING: list[Any] = [
     ("model's default", "default"),
     ("on", "on"),
     ("off", "off"),
@@ -96,9 +96,10 @@ def read(values: Sequence[Any]) -> tuple[dict[Side, str], dict[Side, Sampling]]:
 
 
 def _sampling(values: Sequence[Any]) -> Sampling:
-    *numbers, thinking = values
-    read_numbers = [_read(field, value) for field, value in zip(_NUMBERS, numbers, strict=True)]
-    return Sampling(*read_numbers, {"on": True, "off": False}.get(thinking))  # type: ignore[arg-type]
+    *texts, thinking = values
+    numbers: list[Any] = [_read(field, text) for field, text in zip(_NUMBERS, texts, strict=True)]
+    temperature, top_p, max_tokens, seed = numbers
+    return Sampling(temperature, top_p, max_tokens, seed, {"on": True, "off": False}.get(thinking))
 
 
 def _read(field: _Number, text: str | None) -> float | None:

@@ -81,10 +81,8 @@ def asked(text: str, pictures: Sequence[str], prompt_id: str, turn: int) -> str:
     )
 
 
-def messages(answer: Answer | None) -> list[dict[str, Any]]:
+def messages(answer: Answer) -> list[dict[str, Any]]:
     """The answer as chat messages: thinking folded apart, then the text. Never a plain string: Gradio dedents those."""
-    if answer is None:
-        return []
     shown: list[dict[str, Any]] = []
     if answer.reasoning:
         thinking = answer.status == "thinking"
@@ -114,10 +112,8 @@ def _text(text: str) -> list[dict[str, str]]:
     return [{"type": "text", "text": text}]
 
 
-def pane(answer: Answer | None) -> str:
+def pane(answer: Answer) -> str:
     """What stands above the answer's text: that it waits or loads, a notice, an error with its next step."""
-    if answer is None:
-        return ""
     parts = []
     if answer.notice:
         parts.append(f'<div class="notice" role="note">{escape(answer.notice[:1].upper() + answer.notice[1:])}.</div>')
@@ -140,10 +136,8 @@ def _loading(loading: Loading) -> str:
     return f'<div class="pending">{escape(loading.stage)}{bar}</div>'
 
 
-def foot(answer: Answer | None) -> str:
-    """The line under an answer: badges, tokens, how it ended."""
-    if answer is None:
-        return '<div class="foot-line"></div>'
+def foot(answer: Answer, comparison: Comparison) -> str:
+    """The line under an answer: badges, tokens, how it ended. Its classes tell the style sheet which buttons fit."""
     marks = "".join(chip(name, "mark", title) for name, title in figures.badges(answer))
     words = []
     if tokens := answer.usage.output_tokens:
@@ -152,21 +146,22 @@ def foot(answer: Answer | None) -> str:
     words.append(answer.finish_reason if answer.status == "done" else _STATUS[answer.status])
     if answer.finish_reason == "length":
         words[-1] = "cut off at max tokens"
-    return f'<div class="foot-line" aria-live="off">{marks}<span>{escape(" · ".join(words))}</span></div>'
+    state = "both-ended" if comparison.final else "ended" if answer.final else "running"
+    return f'<div class="foot-line {state}">{marks}<span>{escape(" · ".join(words))}</span></div>'
 
 
-def tape(comparison: Comparison | None) -> str:
+def tape(comparison: Comparison) -> str:
     """The tale of the tape: one line a figure, left and right facing each other across its name."""
-    if comparison is None:
-        return ""
-    first = [_line(figure, comparison) for figure in FIGURES if figure.name in AT_A_GLANCE]
-    rest = [_line(figure, comparison) for figure in FIGURES if figure.name not in AT_A_GLANCE]
-    rest += [_words(name, comparison) for name in ("prompt", "thinking", "answer")]
-    rest += [_server_line(comparison)]
-    return (
-        f'<section class="tape" aria-label="Figures">{_pacing(comparison)}<div class="rows">{"".join(first)}</div>'
-        f'<details><summary>All figures</summary><div class="rows">{"".join(rest)}</div></details></section>'
-    )
+    lines = [_line(figure, comparison) for figure in FIGURES if figure.name in AT_A_GLANCE]
+    state = "" if comparison.final else "racing"
+    return f'<section class="tape {state}" aria-label="Figures">{_pacing(comparison)}{"".join(lines)}</section>'
+
+
+def all_figures(comparison: Comparison) -> str:
+    """The figures that are not in `tape`, the token counts and their source, and what the server itself says."""
+    lines = [_line(figure, comparison) for figure in FIGURES if figure.name not in AT_A_GLANCE]
+    lines += [_tokens(name, comparison) for name in ("prompt", "thinking", "answer")]
+    return f'<section class="tape" aria-label="More figures">{"".join(lines)}{_server_line(comparison)}</section>'
 
 
 def _pacing(comparison: Comparison) -> str:
@@ -195,7 +190,7 @@ def _cell(side: Side, cell: Cell, most: float) -> str:
     return f'<div class="cell">{value + bar if side == "left" else bar + value}</div>'
 
 
-def _words(name: str, comparison: Comparison) -> str:
+def _tokens(name: str, comparison: Comparison) -> str:
     values = []
     for side in SIDES:
         usage = comparison.side(side).usage
@@ -240,6 +235,11 @@ def vote_note(comparison: Comparison | None, where: str, winner: Winner | None =
         f'<p class="note">Your vote, both answers and their figures are written to {escape(where)}.'
         f"{counted}{ends}{'.' if counted else ''}</p>"
     )
+
+
+def voted(winner: Winner | None) -> str:
+    """A mark by which the style sheet knows that the vote is cast."""
+    return '<span class="voted"></span>' if winner else ""
 
 
 def can_vote(comparison: Comparison | None) -> bool:

@@ -16,6 +16,10 @@ from playground.parts import Parts, Question
 from playground.types import SIDES, Comparison, Message, Pacing, Prompt, Sampling, Side, Winner
 
 
+def _no_history() -> dict[Side, tuple[Message, ...]]:
+    return {"left": (), "right": ()}
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a person asked for when they pressed Send. `system` and `sampling` are by side."""
@@ -36,26 +40,27 @@ class Visit:
     message: Message | None = None
     comparison: Comparison | None = None
     winner: Winner | None = None
-    histories: dict[Side, tuple[Message, ...]] = field(default_factory=lambda: {"left": (), "right": ()})
+    histories: dict[Side, tuple[Message, ...]] = field(default_factory=_no_history)
     turn: int = 0
     _race: Race | None = None
+    _waiting: Race | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def start(self, ask: Ask) -> Race:
-        """A race for a new prompt. Raises PlaygroundError, and then nothing has changed."""
+    def start(self, ask: Ask) -> None:
+        """Make a race for a new prompt, which waits for `follow`. Raises PlaygroundError; then nothing has changed."""
         message = Message("user", ask.prompt.text, tuple(images.prepare(path) for path in ask.prompt.images))
         with self._lock:
             self._refuse_while_running()
             same_models = self.ask is not None and self.ask.models == ask.models
-            histories = self._with_last_turn() if same_models else dict.fromkeys(SIDES, ())
+            histories = self._with_last_turn() if same_models else _no_history()
             race = self._race_of(ask, message, histories, SIDES)
             self.turn = self.turn + 1 if same_models else 1
             self.ask, self.message, self.histories, self.winner = ask, message, histories, None
-            self._race, self.comparison = race, race.now
-        return race
+            self._race = self._waiting = race
+            self.comparison = race.now
 
-    def retry(self, side: Side) -> Race:
-        """A race of one side with the same prompt; the other side's answer stays. Raises PlaygroundError."""
+    def retry(self, side: Side) -> None:
+        """Make a race of one side with the same prompt; the other side's answer stays. Raises PlaygroundError."""
         with self._lock:
             self._refuse_while_running()
             if not (self.ask and self.message and self.comparison):
@@ -63,11 +68,15 @@ class Visit:
             if self.winner:
                 raise PromptError("You have voted on this comparison, so it stays as it is. Ask again instead.")
             race = self._race_of(self.ask, self.message, self.histories, (side,), self.comparison)
-            self._race, self.comparison = race, race.now
-        return race
+            self._race = self._waiting = race
+            self.comparison = race.now
 
-    def follow(self, race: Race, every_s: Callable[[], float]) -> Iterator[Comparison]:
-        """The race's snapshots, kept here too; the race ends with this iterator."""
+    def follow(self, every_s: Callable[[], float]) -> Iterator[Comparison]:
+        """Run the race that waits, if one does: its snapshots, kept here too. The race ends with this iterator."""
+        with self._lock:
+            race, self._waiting = self._waiting, None
+        if race is None:
+            return
         try:
             for now in race.snapshots(every_s):
                 self.comparison = now
@@ -104,8 +113,8 @@ class Visit:
         """Start a new conversation."""
         with self._lock:
             self._refuse_while_running()
-            self.ask = self.message = self.comparison = self.winner = self._race = None
-            self.histories, self.turn = {"left": (), "right": ()}, 0
+            self.ask = self.message = self.comparison = self.winner = self._race = self._waiting = None
+            self.histories, self.turn = _no_history(), 0
 
     def _refuse_while_running(self) -> None:
         if self.comparison and not self.comparison.final:
