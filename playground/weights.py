@@ -66,7 +66,7 @@ def locate(spec: ModelSpec, cache: Path) -> Path | None:
 
 def is_hub(source: str) -> bool:
     """A whole repository of the Hub, which the engine itself fetches."""
-    return bool(re.fullmatch(r"[\w.-]+/[\w.-]+", source)) and not _is_local(source)
+    return bool(re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", source)) and not _is_local(source)
 
 
 def fetch(spec: ModelSpec, cache: Path, run: Run) -> Iterator[Loading]:
@@ -230,7 +230,7 @@ def _convert(source: str, revision: str, cache: Path, run: Run) -> Iterator[Load
 
 def hub_file(source: str) -> tuple[str, str] | None:
     """Repository and file of a source that names one GGUF file of the Hub."""
-    found = re.fullmatch(r"([\w.-]+/[\w.-]+)[/:](.+\.gguf)", source)
+    found = re.fullmatch(r"(\w[\w.-]*/\w[\w.-]*)[/:](.+\.gguf)", source)
     return (found[1], found[2]) if found else None
 
 
