@@ -17,7 +17,7 @@ import re
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache as remember
@@ -69,7 +69,7 @@ def is_hub(source: str) -> bool:
     return bool(re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", source)) and not _is_local(source)
 
 
-def fetch(spec: ModelSpec, cache: Path, run: Run) -> Iterator[Loading]:
+def fetch(spec: ModelSpec, cache: Path, run: Run) -> Generator[Loading, None, None]:
     """Bring the weights here, so that `locate` finds them. Two processes at once wait for each other.
 
     Raises WeightsError. An interruption at any moment leaves nothing under the final name.

@@ -9,7 +9,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from playground import memory, weights
@@ -135,8 +135,8 @@ class LocalEngine(ABC):
         """End the server, also while it starts. The engine may be prepared again."""
         with self._lock:
             load, self._load = self._load, None
-        if load is not None:
-            load.cancel()
+            if load is not None:
+                load.cancel()
         self._release()
 
     # --- loading ----------------------------------------------------------------------------------------------------
@@ -158,26 +158,28 @@ class LocalEngine(ABC):
     def _bring(self, load: Load) -> None:
         """Everything from no weights to ready, in the load's own thread. Raises EngineError."""
         self._release()  # the worker that died
-        try:
-            place = self._weights(load.tell)
-            load.tell(Loading("starting"))
-            self._weights_bytes = memory.weights_bytes(place) if place else None
-            worker = self._new_worker(place)
+        place = self._weights(load.tell)
+        load.tell(Loading("starting"))
+        self._weights_bytes = memory.weights_bytes(place) if place else None
+        worker = self._new_worker(place)
+        with self._lock:
+            load.check()  # after a close, a newer load may have its own worker here
             self.worker = worker
-            load.check()  # closed just before: then nobody else will end this worker
+        try:
             worker.start()
             self._baseline_bytes = memory.held_by_tree(worker.pid) if self.starts_empty else None
             self._load_model(worker, place, load.tell)
             load.check()
         except BaseException:
-            self._release()
+            worker.end()
             raise
         self._place, self._answered = place, False
         self._client = ChatClient(worker.url, timeouts=self._timeouts, name=self._name, thinking=self.spec.thinking)
 
     def _weights(self, tell: Tell) -> Path | None:
-        for loading in weights.fetch(self.spec, self.cache, guard.run):
-            tell(loading)
+        with closing(weights.fetch(self.spec, self.cache, guard.run)) as fetching:  # a cancelled fetch ends at once
+            for loading in fetching:
+                tell(loading)
         return weights.locate(self.spec, self.cache)
 
     def _new_worker(self, place: Path | None) -> Worker:

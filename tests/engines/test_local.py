@@ -35,7 +35,7 @@ def prepared(engine: LocalEngine) -> LocalEngine:
 @pytest.fixture(
     scope="module", params=[(LlamaEngine, Q4), (TransformersEngine, BF16)], ids=["llama.cpp", "transformers"]
 )
-def engine(request: pytest.FixtureRequest, smollm2_cache: Path) -> Iterator[LocalEngine]:  # noqa: F811 - is a fixture
+def engine(request: pytest.FixtureRequest, smollm2_cache: Path) -> Iterator[LocalEngine]:
     kind, spec = request.param
     opened = kind(spec, smollm2_cache, threads=1)
     yield opened
