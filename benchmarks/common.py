@@ -9,6 +9,9 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+PROMPT = "Write a long story about a lighthouse keeper and the sea. Take your time and describe everything."
+TOKENS = 96
+
 
 def spread(values: Iterable[float]) -> dict[str, float]:
     """Median, smallest, largest and count."""
