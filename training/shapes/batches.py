@@ -23,7 +23,7 @@ FIXED_WEIGHT = 0.2  # of a token that any answer of its kind has; a token that m
 class Seen:
     """Pictures as the tower takes them, with what each cell shows.
 
-    `pixels` (patches, values), `grid` (pictures, 3), `cells` (cells,), `flags` (cells, 4).
+    `pixels` (patches, values), `grid` (pictures, 3), `cells` (cells,), `flags` (cells, 8).
     """
 
     pixels: Tensor

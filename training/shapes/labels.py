@@ -13,7 +13,7 @@ FIRST_FIGURE = 1
 FIRST_DIGIT = FIRST_FIGURE + len(SHAPES) * len(COLOURS)
 FIRST_BAR = FIRST_DIGIT + 10
 CLASSES = FIRST_BAR + len(COLOURS)
-FLAGS = ("centre", "biggest", "smallest", "tallest")
+FLAGS = ("centre", "biggest", "smallest", "tallest", "top", "bottom", "left", "right")
 FINE = 4  # sub-cells a side: the middle one speaks for its cell
 CLEARLY = 1.15
 
@@ -67,7 +67,7 @@ def fill_digits(pen: ImageDraw.ImageDraw, scene: Scene) -> None:
 
 
 def flags(scene: Scene, rows: int, columns: int) -> np.ndarray:
-    """What is true of each cell, float32 of shape (rows, columns, flags): centre, biggest, smallest, tallest."""
+    """What is true of each cell, float32 of shape (rows, columns, flags), in the order of `FLAGS`."""
     found = np.zeros((rows, columns, len(FLAGS)), dtype=np.float32)
     for figure in scene.figures:
         found[min(rows - 1, int(figure.y * rows)), min(columns - 1, int(figure.x * columns)), 0] = 1
@@ -79,7 +79,14 @@ def flags(scene: Scene, rows: int, columns: int) -> np.ndarray:
     if scene.bars:
         bar = max(scene.bars, key=lambda bar: bar.height)
         found[:, math.floor(bar.left * columns) : math.ceil(bar.right * columns), 3] = 1
+    found[..., 4:] = thirds(rows, columns)
     return found
+
+
+def thirds(rows: int, columns: int) -> np.ndarray:
+    """Whether the middle of each cell is in the top, bottom, left or right third."""
+    down, across = np.mgrid[:rows, :columns] + 0.5
+    return np.stack([down < rows / 3, down > rows * 2 / 3, across < columns / 3, across > columns * 2 / 3], axis=-1)
 
 
 def biggest(figures: tuple[Figure, ...]) -> Figure | None:

@@ -47,7 +47,7 @@ LARGE = Size(
     vision_heads=2,
     side=128,
     see_steps=1400,
-    speak_steps=1800,
+    speak_steps=1500,
 )
 SMALL = Size(
     name="shapes-small",
@@ -65,7 +65,7 @@ SMALL = Size(
     vision_heads=1,
     side=96,
     see_steps=1400,
-    speak_steps=4000,
+    speak_steps=1800,
 )
 SIZES = {size.name: size for size in (LARGE, SMALL)}
 
