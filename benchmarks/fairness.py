@@ -24,8 +24,9 @@ from benchmarks import common
 from benchmarks.common import PROMPT, TOKENS
 from playground import catalog, weights
 from playground.compare import Entrant, Race
-from playground.engines import open_engine
+from playground.engines import guard, open_engine
 from playground.engines.base import Engine
+from playground.engines.local import LocalEngine
 from playground.settings import Settings
 from playground.types import SIDES, Answer, Comparison, Message, ModelSpec, Pacing, Sampling, Side
 from tests.site import ROOT
@@ -108,6 +109,7 @@ def stack(spec: ModelSpec, rounds: int, threads: int) -> dict[str, list[float]]:
     shares, added = [], []
     for n in range(rounds):
         with engines(spec, threads=threads) as (engine,):
+            assert isinstance(engine, LocalEngine)
             ours = alone(engine, f"a{n}")
             added += [
                 1000 * ((alone(engine, f"b{n}{k}").timing.ttft_s or 0) - direct_ttft_s(engine, f"c{n}{k}"))
@@ -117,16 +119,17 @@ def stack(spec: ModelSpec, rounds: int, threads: int) -> dict[str, list[float]]:
     return {"rate": shares, "ttft_ms": added}
 
 
-def direct_ttft_s(engine: Engine, salt: str) -> float:
+def direct_ttft_s(engine: LocalEngine, salt: str) -> float:
     """Time to first text of the same server, asked by the shortest possible client."""
     body = {
-        "model": str(engine.model),  # type: ignore[attr-defined]  # both local engines have it
+        "model": engine._served(engine._place),
         "messages": [{"role": "user", "content": f"{salt}: {PROMPT}"}],
         "stream": True,
         "temperature": 0.0,
         "max_tokens": 8,
     }
-    url = f"{engine.base_url}/v1/chat/completions"  # type: ignore[attr-defined]
+    assert engine.worker
+    url = f"{engine.worker.url}/v1/chat/completions"
     with httpx.Client(timeout=60, trust_env=False) as http:
         started = time.monotonic()
         with http.stream("POST", url, json=body) as response:
@@ -153,7 +156,7 @@ def main() -> None:
     rows = catalog.load()
     spec, quick = rows.row("smollm2-135m"), rows.row("smollm2-135m-q4")
     for each in (spec, quick):
-        for _ in weights.fetch(each, Settings().cache):
+        for _ in weights.fetch(each, Settings().cache, guard.run):
             pass
     kept = together(spec, ROUNDS)
     cost = stack(spec, ROUNDS, threads=2)

@@ -10,7 +10,7 @@ from playground.types import Answer, Delta, Event, Finished, Loading, Memory, Se
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """This side waits for the machine, which answers for somebody else."""
+    """This side waits for the machine, on which something else loads or answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def advance(answer: Answer, change: Change) -> Answer:
         case Stopped():
             return _cut_short(replace(answer, status="stopped", finish_reason="stopped"))
         case Held():
-            return replace(answer, loading=Loading("waiting for the machine, which answers for somebody else"))
+            return replace(answer, loading=Loading("waiting for the machine: another model is loading or answering"))
         case Loading():
             return replace(answer, status="loading", loading=change)
         case Ready(load_s, cold):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import signal
 import sys
@@ -23,6 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 both done, 1 a side failed, 2 wrong usage."""
     env = settings.environment()
     args = parser(env).parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # an answer may hold what this terminal cannot write: lose a sign, not all
+            stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, _leave)  # so that `finally` ends the workers
     try:
         return int(args.run(args, env))

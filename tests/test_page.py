@@ -371,6 +371,29 @@ def test_compare_returns_what_the_command_line_prints(url: str) -> None:
     assert done["right"]["text"].strip() == "The larger one took its time and said more"
 
 
+def test_compare_takes_pictures_too(url: str, tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "red.png")
+    client = Client(url, verbose=False)
+    pictures = [handle_file(tmp_path / "red.png")]
+    done = client.predict(prompt="What?", left="quick", right="slow", images=pictures, api_name="/compare")
+    client.close()
+    assert (done["left"]["images_sent"], done["right"]["images_sent"]) == (1, 0)
+
+
+def test_compare_reads_no_file_of_the_server(url: str, tmp_path: Path) -> None:
+    from gradio_client import Client
+    from gradio_client.exceptions import AppError
+
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "private.png")
+    client = Client(url, verbose=False)
+    pictures = [{"path": str(tmp_path / "private.png")}]
+    with pytest.raises(AppError, match="must be uploaded first"):
+        client.predict(prompt="What?", left="quick", right="slow", images=pictures, api_name="/compare")
+    client.close()
+
+
 def test_the_app_holds_no_torch_and_no_transformers(url: str, home: Path) -> None:
     psutil = pytest.importorskip("psutil")
     port = int(url.rsplit(":", 1)[1].strip("/"))

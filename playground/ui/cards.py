@@ -25,19 +25,13 @@ FOCUS_PROMPT_JS = "() => setTimeout(() => document.querySelector('.prompt textar
 
 def welcome(prompts: Sequence[Prompt]) -> str:
     """What an empty page says: what to do, and a few prompts to begin with."""
-    cards = "".join(_prompt_card(prompt) for prompt in _first_of_each_subject(prompts)[:4])
+    # without pictures: the pair that a page without anything else opens with reads text only
+    easy = [prompt for prompt in prompts if not prompt.images][:4]
+    cards = "".join(_prompt_card(prompt) for prompt in easy)
     return (
         '<div class="hello"><h2>Same question, two models.</h2><p>Both answers stream side by side, with their time '
         f'and memory. Then you say which is better.</p></div><div class="prompt-cards">{cards}</div>'
     )
-
-
-def _first_of_each_subject(prompts: Sequence[Prompt]) -> list[Prompt]:
-    first: dict[str, Prompt] = {}
-    for prompt in prompts:
-        if not prompt.images:  # the pair that an offline page opens with reads text only
-            first.setdefault(prompt.subject, prompt)
-    return list(first.values())
 
 
 def subject(name: str, prompts: Sequence[Prompt]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def _wish(parts: Parts, value: dict[str, Any], rest: tuple[Any, ...]) -> Ask:
     known = next((prompt for prompt in parts.prompts if prompt.text == text), None)
     # a library prompt keeps its id only when it is asked with the pictures it belongs to
     same = known is not None and len(known.images) == len(files)
-    prompt = Prompt(text, files, id=known.id if known and same else "typed")
+    prompt = replace(known, images=files) if known and same else Prompt(text, files)
     system, sampling = settings_panel.read(fields)
     if known and same and known.system:
         system = {side: system[side] or known.system for side in SIDES}
@@ -121,7 +122,7 @@ def _opening(tab: Layout, visit: Visit, wish: Ask) -> Update:
         gr.update(visible=visit.turn > 1, label=f"Earlier turns ({visit.turn - 1})"),
         *(_history(visit.histories[side]) for side in SIDES),
         gr.update(visible=True),
-        show.asked(wish.prompt.text, pictures, wish.prompt.id, visit.turn),
+        show.asked(wish.prompt, pictures, visit.turn),
         {"text": "", "files": []},
         gr.update(active=True),
     ]

@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 import gradio.events
+from gradio.utils import get_upload_folder
 
 from playground import report
-from playground.errors import PlaygroundError
+from playground.errors import ImageError, PlaygroundError
 from playground.images import prepare
 from playground.parts import Parts, Question
 from playground.types import SIDES, Message, Sampling
@@ -75,7 +76,7 @@ def _compare_api(parts: Parts) -> Any:
         seed: int | None = None,
     ) -> dict[str, Any]:
         try:
-            pictures = tuple(prepare(Path(file.path)) for file in images or ())
+            pictures = tuple(prepare(_uploaded(file)) for file in images or ())
             sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
             keys = dict(zip(SIDES, (left, right), strict=True))
             questions = {side: Question(key, (), system, sampling) for side, key in keys.items()}
@@ -88,6 +89,15 @@ def _compare_api(parts: Parts) -> Any:
         return report.comparison(race.now)
 
     return compare
+
+
+def _uploaded(file: Any) -> Path:
+    """Where an uploaded picture is. Raises ImageError for any other file of this machine: Gradio itself checks only
+    those that say they are uploads."""
+    path = Path(gr.FileData.model_validate(file).path).resolve()
+    if not path.is_relative_to(Path(get_upload_folder()).resolve()):
+        raise ImageError("A picture must be uploaded first; in Python, pass gradio_client.handle_file(PATH).")
+    return path
 
 
 def serve(page: gr.Blocks, parts: Parts) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from playground import figures
 from playground.figures import AT_A_GLANCE, FIGURES, Cell, Figure
 from playground.pairs import Pair
-from playground.types import SIDES, Answer, Comparison, EngineState, Loading, ModelSpec, Side, Winner
+from playground.types import SIDES, Answer, Comparison, EngineState, Loading, ModelSpec, Prompt, Side, Winner
 
 LONGEST_ASKED = 2_000
 """Characters of a prompt that the page repeats; the whole of it goes to the models and into the vote."""
@@ -70,14 +70,16 @@ def why(pair: Pair) -> str:
     return f'<p class="note">These two: {escape(pair.why)}. Choose others above.</p>'
 
 
-def asked(text: str, pictures: Sequence[str], prompt_id: str, turn: int) -> str:
+def asked(prompt: Prompt, pictures: Sequence[str], turn: int) -> str:
     """The one prompt above both answers; `pictures` are data URIs."""
+    text = prompt.text
     shown = text if len(text) <= LONGEST_ASKED else f"{text[:LONGEST_ASKED]}… ({len(text):,} characters in all)"
+    look = f'<div class="look">Look for: {escape(prompt.look_for)}</div>' if prompt.look_for else ""
     images = "".join(f'<img src="{src}" alt="picture {n}">' for n, src in enumerate(pictures, start=1))
-    about = ["Asked both"] + ([] if prompt_id == "typed" else [prompt_id]) + ([f"turn {turn}"] if turn > 1 else [])
+    about = ["Asked both"] + ([] if prompt.id == "typed" else [prompt.id]) + ([f"turn {turn}"] if turn > 1 else [])
     return (
         f'<section class="ask" aria-label="Asked">{images}<div><div class="who">{escape(" · ".join(about))}</div>'
-        f'<div class="asked-text">{escape(shown)}</div></div></section>'
+        f'<div class="asked-text">{escape(shown)}</div>{look}</div></section>'
     )
 
 
@@ -143,7 +145,8 @@ def foot(answer: Answer, comparison: Comparison) -> str:
     if tokens := answer.usage.output_tokens:
         about = "" if answer.usage.source == "server" else "about "
         words.append(f"{about}{tokens} token{'s' if tokens > 1 else ''}")
-    words.append(answer.finish_reason if answer.status == "done" else _STATUS[answer.status])
+    if answer.status not in ("waiting", "loading", "reading"):  # those stand in the pane already
+        words.append(answer.finish_reason if answer.status == "done" else _STATUS[answer.status])
     if answer.finish_reason == "length":
         words[-1] = "cut off at max tokens"
     state = "both-ended" if comparison.final else "ended" if answer.final else "running"
