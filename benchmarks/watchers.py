@@ -2,8 +2,8 @@
 
 Run with `python -m benchmarks.watchers`. Each visitor asks once and watches two recorded models of 30 words a second.
 The visitors speak the page's own protocol from another process. `begin_s` is the time from the click to the start of
-the answer, by the visitor's luckiest update, for the unluckiest visitor. A word's lag is the time from the moment it was
-said to the moment an update with it, or a later one, came.
+the answer, by the visitor's luckiest update, for the unluckiest visitor. A word's lag is the time from the moment it
+was said to the moment an update with it, or a later one, came.
 """
 
 from __future__ import annotations

@@ -1,0 +1,142 @@
+"""What values look like on the page: nothing of a person or a model becomes markup, and what is unknown says so."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from playground.pairs import Pair
+from playground.types import (
+    Answer,
+    Comparison,
+    EngineState,
+    Loading,
+    Memory,
+    ModelSpec,
+    Prompt,
+    Stamps,
+    Timing,
+    Usage,
+)
+from playground.ui import show
+from playground.ui.pace import BUDGET_PER_S, FASTEST_PER_S, Pace
+
+DONE = Answer(
+    "m", status="done", text="Hello", finish_reason="stop",
+    stamps=Stamps(0.0, 0.5, (0.5, 1.0), 3),
+    timing=Timing(ttft_s=0.5, total_s=1.0, decode_tokens_per_s=86.0),
+    usage=Usage(10, 0, 21, None, "server"), memory=Memory(1, 237_000_000, 2, None, "PSS"),
+)  # fmt: skip
+PAIR = Comparison("b", "in_turn", "left", DONE, replace(DONE, timing=Timing(ttft_s=0.25)))
+SPEC = ModelSpec("k", "A title", "llama.cpp", quantization="Q4", parameters_b=0.135)
+
+
+class Tags(HTMLParser):
+    """The tags and the text of some HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@given(st.text(min_size=1))
+def test_no_text_of_a_person_or_a_model_becomes_markup(text: str) -> None:
+    shown = [
+        (show.problem, text),
+        (lambda t: show.pane(Answer("m", status="failed", error=t)), text),
+        (lambda t: show.asked(Prompt(t, look_for=t), [], 1), text),
+        (lambda t: show.card(replace(SPEC, quantization=t), EngineState("failed", error=t)), text),
+        (lambda t: show.why(Pair("a", "b", t)), text),
+        (lambda t: show.vote_note(None, t, error=t), text),
+    ]
+    for make, value in shown:
+        assert Tags(make(value)).tags == Tags(make("x" * 3)).tags
+
+
+def test_a_long_prompt_is_shown_in_part_with_its_length() -> None:
+    html = show.asked(Prompt("x" * 1_000_000), [], 1)
+    assert len(html) < 5_000
+    assert "1,000,000 characters in all" in html
+
+
+def test_text_for_the_chat_is_never_a_plain_string() -> None:
+    (message,) = show.messages(replace(DONE, text="if x:\n\treturn"))
+    assert message["content"] == [{"type": "text", "text": "if x:\n\treturn"}]
+
+
+def test_thinking_stands_apart_with_its_duration_and_is_pending_while_it_lasts() -> None:
+    stamps = Stamps(0.0, 2.0, (0.5, 1.0, 2.0, 2.5), 3)
+    thought, said = show.messages(replace(DONE, reasoning="hm", stamps=stamps))
+    assert thought["metadata"] == {"title": "Thinking", "status": "done", "duration": 1.5}
+    assert said["content"][0]["text"] == "Hello"
+    (now,) = show.messages(replace(DONE, reasoning="hm", text="", status="thinking"))
+    assert now["metadata"]["status"] == "pending"
+
+
+def test_the_tape_shows_both_sides_and_the_longer_bar_is_the_larger_value() -> None:
+    html = show.tape(PAIR)
+    assert "0.50" in html
+    assert "0.25" in html
+    assert html.index("width:100%") < html.index("width:50%")
+
+
+def test_an_unknown_figure_is_a_dash_with_its_reason() -> None:
+    nothing = Answer("m", elsewhere=True, status="done", memory=Memory(reason="runs elsewhere"))
+    html = show.tape(replace(PAIR, left=nothing))
+    assert "–" in html
+    assert "Runs elsewhere." in html
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ("writing", "done", "Vote when both answers are finished."),
+        ("done", "done", "are written to here.csv"),
+        ("stopped", "done", "not counted: left stopped"),
+    ],
+)
+def test_the_line_under_the_votes_says_what_is_possible_and_why(left: str, right: str, expected: str) -> None:
+    now = replace(PAIR, left=replace(DONE, status=left), right=replace(DONE, status=right))
+    assert expected in Tags(show.vote_note(now, "here.csv")).text
+
+
+def test_when_neither_side_said_a_word_there_is_nothing_to_vote_on() -> None:
+    now = replace(PAIR, left=Answer("m", status="failed"), right=Answer("m", status="stopped"))
+    assert not show.can_vote(now)
+    assert "nothing to vote on" in show.vote_note(now, "here.csv")
+
+
+def test_loading_shows_percent_and_bytes() -> None:
+    html = show.pane(Answer("m", status="loading", loading=Loading("fetching", 43_000_000, 100_000_000, "bytes")))
+    assert "43 %" in html
+    assert "43 MB of 100 MB" in html
+
+
+def test_an_answer_that_was_cut_says_so() -> None:
+    cut = replace(DONE, finish_reason="length")
+    assert "cut off at max tokens" in show.foot(cut, replace(PAIR, left=cut))
+
+
+@pytest.mark.parametrize("watchers", [1, 5, 25, 100])
+def test_updates_are_at_most_15_a_second_and_share_a_budget(watchers: int) -> None:
+    pace = Pace()
+    with ExitStack() as stack:
+        for _ in range(watchers):
+            stack.enter_context(pace.watching())
+        per_second = 1 / pace.every_s()
+    assert per_second <= FASTEST_PER_S
+    assert per_second * watchers <= BUDGET_PER_S + 1e-6
+    assert pace.every_s() == pytest.approx(1 / FASTEST_PER_S)
