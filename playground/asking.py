@@ -37,6 +37,16 @@ def fit_to(spec: ModelSpec, messages: Sequence[Message]) -> tuple[tuple[Message,
     return tuple(replace(message, images=()) for message in messages), BLIND_NOTICE
 
 
+def unsayable(spec: ModelSpec, message: Message, sent: Message) -> str:
+    """Why this model cannot be asked that message, when fitting it left nothing of it; "" when it can."""
+    if sent.text.strip() or sent.images or not message.images:
+        return ""
+    return (
+        f"{spec.title} cannot see images, and the prompt has no text. "
+        "Write a question too, or choose a model that reads images."
+    )
+
+
 def refuse_unseen(specs: Iterable[ModelSpec], catalog: Iterable[ModelSpec]) -> None:
     """Raise PromptError when no model of the pair reads images; it names models that do."""
     pair = list(specs)

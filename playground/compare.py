@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 from playground.answer import Change, Failed, Held, Measured, Ready, Stopped, advance, overlap, timed
 from playground.engines.base import Engine, MemoryWatch, Stream
-from playground.errors import PlaygroundError
+from playground.errors import PlaygroundError, PromptError
 from playground.types import (
     SIDES,
     Answer,
@@ -46,12 +46,14 @@ LAST_READING_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """One side of a race: who answers what, and how. `notice` is kept with the answer."""
+    """One side of a race: who answers what, and how. `notice` is kept with the answer; `refusal` is why this side
+    cannot be asked at all, if it cannot: it then fails with that sentence, and its model is not even loaded."""
 
     engine: Engine
     messages: tuple[Message, ...]
     sampling: Sampling
     notice: str = ""
+    refusal: str = ""
 
     def images(self) -> int:
         """Images that this model gets."""
@@ -218,6 +220,8 @@ class Race:
         """Read one side to its end. What the engine raises becomes this side's error, never the other's."""
         lane = self._lanes[side]
         try:
+            if lane.entrant.refusal:
+                raise PromptError(lane.entrant.refusal)
             last = self._prepare(side, lane) and self._read(side, lane)
             self._changes.put((side, last if last else Stopped()))
         except PlaygroundError as error:

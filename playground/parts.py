@@ -76,7 +76,8 @@ class Parts:
         whole = asking.conversation(question.system, question.history, message)
         messages, notice = asking.fit_to(spec, whole)
         sampling = asking.merge(question.sampling, spec.sampling)
-        return Entrant(self.pool.engine(question.model), messages, sampling, notice)
+        refusal = asking.unsayable(spec, message, messages[-1])
+        return Entrant(self.pool.engine(question.model), messages, sampling, "" if refusal else notice, refusal)
 
 
 def assemble(settings: Settings) -> Parts:

@@ -67,6 +67,13 @@ def page_parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--share", action="store_true", default=share, help="public link through gradio.live")
     votes = _path(env, "VOTES") or Path("votes/votes.csv")
     parser.add_argument("--votes", type=Path, default=votes, metavar="FILE", help="where votes go (CSV)")
+    parser.add_argument(
+        "--stall-s",
+        type=_seconds,
+        default=_env(env, "STALL_S", "300"),
+        metavar="SECONDS",
+        help="give an answer up after so long without a byte",
+    )
     return parser
 
 
@@ -98,6 +105,14 @@ def _int(env: Mapping[str, str], name: str, default: int | None = None) -> int |
     except ValueError:
         print(f"PLAYGROUND_{name} must be a whole number, not {value!r}", file=sys.stderr)
         raise SystemExit(2) from None  # as argparse does for a flag
+
+
+def _seconds(text: str) -> float:
+    """For argparse, which applies it to the variable's text too."""
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise ValueError
+    return seconds
 
 
 def _host(env: Mapping[str, str]) -> str:

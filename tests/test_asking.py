@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.asking import BLIND_NOTICE, checked, conversation, fit_to, merge, refuse_unseen
+from playground.asking import BLIND_NOTICE, checked, conversation, fit_to, merge, refuse_unseen, unsayable
 from playground.errors import PromptError
 from playground.types import Image, Message, ModelSpec, Sampling
 
@@ -77,6 +77,20 @@ def test_a_model_that_does_not_read_images_gets_none_of_any_turn_and_says_so():
 def test_a_model_that_loses_nothing_has_no_notice():
     messages = (Message("user", "what is 2 + 2?"),)
     assert fit_to(BLIND, messages) == (messages, "")
+
+
+def test_a_picture_without_words_cannot_be_asked_of_a_model_that_does_not_see():
+    picture = Message("user", " \n", (PICTURE,))
+    (blind,), _ = fit_to(BLIND, [picture])
+    assert unsayable(BLIND, picture, blind).startswith("Blind 1B cannot see images, and the prompt has no text. Write")
+    (seen,), _ = fit_to(SEEING, [picture])
+    assert unsayable(SEEING, picture, seen) == ""
+
+
+def test_a_picture_with_words_can_be_asked_of_any_model():
+    asked = Message("user", "What is this?", (PICTURE,))
+    (sent,), _ = fit_to(BLIND, [asked])
+    assert unsayable(BLIND, asked, sent) == ""
 
 
 @pytest.mark.parametrize("pair", [(SEEING, BLIND), (BLIND, SEEING), (SEEING, SEEING)])

@@ -153,6 +153,17 @@ def test_a_model_that_does_not_load_fails_on_its_side_only():
     assert done.right.status == "done"
 
 
+@pytest.mark.parametrize("pacing", ["in_turn", "together"])
+def test_a_side_that_cannot_be_asked_fails_with_the_reason_and_is_neither_loaded_nor_asked(pacing: Pacing):
+    blind = ScriptedEngine("blind", loading=(Loading("weights"),), local=True)
+    seeing = ScriptedEngine("seeing", WORDS, local=True)
+    refused = Entrant(blind, QUESTION, Sampling(), refusal="Blind cannot see images, and the prompt has no text.")
+    last = finish(Race({"left": refused, "right": entrant(seeing)}, pacing))
+    assert (last.left.status, last.left.error) == ("failed", refused.refusal)
+    assert (last.right.status, last.right.text) == ("done", "two and two")
+    assert (blind.ready, blind.asked) == (False, [])
+
+
 def test_an_unexpected_exception_becomes_that_sides_error_and_is_logged(caplog: pytest.LogCaptureFixture):
     done = finish(race(ScriptedEngine("buggy", [KeyError("choices")]), ScriptedEngine()))
     assert done.left.status == "failed"

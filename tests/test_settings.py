@@ -18,7 +18,9 @@ EVERY_FLAG = {
     "host": "0.0.0.0",
     "port": "8080",
     "votes": "mine.csv",
+    "stall_s": "2.5",
 }
+EVERY_VARIABLE = {f"PLAYGROUND_{name.upper()}": value for name, value in EVERY_FLAG.items()}
 TOLD = Settings(
     left="small",
     right="large",
@@ -29,7 +31,12 @@ TOLD = Settings(
     port=8080,
     share=True,
     votes=Path("mine.csv"),
+    stall_s=2.5,
 )
+
+
+def flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def test_nothing_told_is_the_default():
@@ -40,12 +47,12 @@ def test_nothing_told_is_the_default():
 
 
 def test_every_flag_is_heard():
-    flags = [part for name, value in EVERY_FLAG.items() for part in (f"--{name}", value)]
+    flags = [part for name, value in EVERY_FLAG.items() for part in (flag(name), value)]
     assert settings.read([*flags, "--share"], {}) == TOLD
 
 
 def test_every_flag_can_be_an_environment_variable():
-    env = {f"PLAYGROUND_{name.upper()}": value for name, value in EVERY_FLAG.items()} | {"PLAYGROUND_SHARE": "1"}
+    env = EVERY_VARIABLE | {"PLAYGROUND_SHARE": "1"}
     found = settings.read([], env)
     assert found.environ == env
     assert [getattr(found, name) for name in [*EVERY_FLAG, "share"]] == [
@@ -60,7 +67,7 @@ def test_a_flag_wins_over_the_environment():
 
 
 def test_an_empty_variable_is_as_if_it_were_not_set():
-    env = {f"PLAYGROUND_{name.upper()}": "" for name in [*EVERY_FLAG, "share"]}
+    env = dict.fromkeys([*EVERY_VARIABLE, "PLAYGROUND_SHARE"], "")
     assert settings.read([], env) == Settings(environ=env)
 
 
@@ -86,6 +93,8 @@ def test_the_environment_of_the_process_is_read_when_none_is_given(monkeypatch: 
     [
         (["--port", "http"], {}, "--port"),
         (["--colour"], {}, "--colour"),
+        (["--stall-s", "0"], {}, "--stall-s"),
+        ([], {"PLAYGROUND_STALL_S": "soon"}, "--stall-s"),
         ([], {"PLAYGROUND_PORT": "http"}, "PLAYGROUND_PORT must be a whole number, not 'http'"),
         ([], {"PLAYGROUND_THREADS": "2.5"}, "PLAYGROUND_THREADS must be a whole number, not '2.5'"),
     ],
@@ -99,7 +108,7 @@ def test_wrong_usage_exits_with_two_and_names_what_was_wrong(
     assert named in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", sorted({f"--{name}" for name in [*EVERY_FLAG, "share"]}))
+@pytest.mark.parametrize("name", sorted(flag(name) for name in [*EVERY_FLAG, "share"]))
 def test_help_lists_every_flag(name: str):
     text = settings.page_parser({}).format_help()
     assert name in text

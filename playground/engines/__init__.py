@@ -10,12 +10,15 @@ from playground.types import ModelSpec
 def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
     """An engine for that row; nothing is started or fetched yet."""
     # each engine is imported when a row needs it: opening the page must not wait for engines nobody chose
+    from playground.engines.client import Timeouts
+
+    timeouts = Timeouts(stall_s=settings.stall_s)
     match spec.engine:
         case "openai":
-            from playground.engines.client import OpenAIEngine, Timeouts
+            from playground.engines.client import OpenAIEngine
 
             key = settings.secret(spec.api_key_env) if spec.api_key_env else None
-            return OpenAIEngine(spec, key, Timeouts(stall_s=settings.stall_s))
+            return OpenAIEngine(spec, key, timeouts)
         case "replay":
             from playground.engines.replay import ReplayEngine
 
@@ -23,8 +26,8 @@ def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
         case "llama.cpp":
             from playground.engines.llama import LlamaEngine
 
-            return LlamaEngine(spec, settings.cache, threads=settings.threads)
+            return LlamaEngine(spec, settings.cache, threads=settings.threads, timeouts=timeouts)
         case "transformers":
             from playground.engines.serve import TransformersEngine
 
-            return TransformersEngine(spec, settings.cache, threads=settings.threads)
+            return TransformersEngine(spec, settings.cache, threads=settings.threads, timeouts=timeouts)

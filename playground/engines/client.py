@@ -18,7 +18,7 @@ from playground.engines.reading import deltas, error_body
 from playground.engines.refusals import Endpoint, broken, failed_inside, message, not_a_stream, refusal, wait_s
 from playground.engines.sse import OversizeError
 from playground.engines.wire import Wire, open_client
-from playground.errors import EngineError, RefusedError, StreamError
+from playground.errors import EngineError, RefusedError, StreamError, TooLongError
 from playground.types import EngineState, Event, Loading, Memory, Message, ModelSpec, Sampling, Sent
 
 HEADERS = {
@@ -193,20 +193,27 @@ class ChatClient:
 
 
 class Elsewhere:
-    """Memory of a model that runs on another machine."""
+    """Memory of a model that somebody else runs, on another machine or on this one."""
+
+    def __init__(self, local: bool) -> None:
+        self._reason = (
+            "this app did not start that server, so it does not read its memory" if local else "runs elsewhere"
+        )
 
     def read(self) -> Memory:
         """Nothing is known, and nothing is guessed."""
-        return Memory(reason="runs elsewhere")
+        return Memory(reason=self._reason)
+
+
+CHARS_A_TOKEN = 8
+"""More than any tokenizer packs into a token of real text on average: by it, a prompt is counted short, never long."""
 
 
 class OpenAIEngine:
-    """A model behind an endpoint that somebody else runs."""
-
-    local = False
+    """A model behind an endpoint that somebody else runs; at a loopback address it competes for this machine."""
 
     def __init__(self, spec: ModelSpec, api_key: str | None = None, timeouts: Timeouts = Timeouts()) -> None:
-        self.spec = spec
+        self.spec, self.local = spec, spec.local
         self._keyless = bool(spec.api_key_env) and not api_key
         self._client = ChatClient(
             spec.base_url,
@@ -222,14 +229,23 @@ class OpenAIEngine:
         return iter(())
 
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> Stream:
-        """Ask; the request is sent at the first `next()`. Raises EngineError."""
+        """Ask; the request is sent at the first `next()`. Raises EngineError, PromptError."""
         if self._keyless:
-            return Stream(self._without_key(), lambda: None)
+            key = RefusedError(f"{self.spec.api_key_env} is not set; export it or choose another model.")
+            return Stream(_failing(key), lambda: None)
+        if too_long := self._too_long(messages):
+            return Stream(_failing(too_long), lambda: None)
         return self._client.stream(self.spec.source, messages, sampling)
 
-    def _without_key(self) -> Iterator[Event]:
-        yield from ()
-        raise RefusedError(f"{self.spec.api_key_env} is not set; export it or choose another model.")
+    def _too_long(self, messages: Sequence[Message]) -> TooLongError | None:
+        """The error for a prompt that is certainly longer than the model's context: some servers answer nonsense."""
+        limit, least = self.spec.context_tokens, sum(len(message.text) for message in messages) // CHARS_A_TOKEN
+        if limit is None or least <= limit:
+            return None
+        return TooLongError(
+            f"The prompt has about {least:,} tokens by its length, if not more; {self.spec.title or self.spec.key} "
+            f"reads {limit:,}. Shorten it or choose a model with a larger context."
+        )
 
     def state(self) -> EngineState:
         """Elsewhere, always; whether it answers shows when it is asked."""
@@ -245,11 +261,17 @@ class OpenAIEngine:
 
     def watch_memory(self) -> Elsewhere:
         """No figure, with the reason."""
-        return Elsewhere()
+        return Elsewhere(self.local)
 
     def close(self) -> None:
         """End every stream and let go of the connections."""
         self._client.close()
+
+
+def _failing(error: Exception) -> Iterator[Event]:
+    """A stream that fails at its first `next()`, as every engine's does."""
+    yield from ()
+    raise error
 
 
 def completions_url(base_url: str) -> str:

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from playground.engines.client import OpenAIEngine, completions_url
-from playground.errors import RefusedError
-from playground.types import Delta, Finished, Image, Message, ModelSpec, Sampling, Sent, Usage
+from playground.errors import RefusedError, TooLongError
+from playground.types import Delta, Finished, Image, Memory, Message, ModelSpec, Sampling, Sent, Usage
 from tests.badserver import DONE, STOP, BadServer, event, sse, text
 from tests.engines.asking import ANSWER, ASK, SECRET, asked, events, failure, in_thread, last, said, status
 
@@ -198,7 +198,31 @@ def test_an_engine_without_its_key_says_which_variable_to_export() -> None:
         next(stream)
 
 
-def test_an_engine_is_elsewhere_and_says_so() -> None:
+def test_a_server_on_another_machine_is_elsewhere_and_its_memory_unknown() -> None:
+    engine = OpenAIEngine(ModelSpec("far", "Far", "openai", "tiny", "https://models.example/v1"))
+    assert not engine.local
+    assert engine.watch_memory().read() == Memory(reason="runs elsewhere")
+
+
+def test_a_prompt_that_is_certainly_too_long_is_refused_before_it_is_sent() -> None:
+    with BadServer(ANSWER) as server:
+        engine = OpenAIEngine(ModelSpec("far", "Far", "openai", "tiny", server.url, context_tokens=1000))
+        stream = engine.stream([Message("system", "x" * 8000), Message("user", "x" * 8)], Sampling())
+        with pytest.raises(TooLongError, match=r"about 1,001 tokens by its length.*Far reads 1,000\. Shorten it"):
+            next(stream)
+        assert server.requests == []
+        assert said(list(engine.stream([Message("user", "x" * 8000)], Sampling()))) == "Hi"
+        engine.close()
+
+
+def test_without_a_known_context_a_prompt_of_any_length_is_sent() -> None:
+    with BadServer(ANSWER) as server:
+        engine = OpenAIEngine(ModelSpec("far", "Far", "openai", "tiny", server.url))
+        assert said(list(engine.stream([Message("user", "x" * 1_000_000)], Sampling()))) == "Hi"
+        engine.close()
+
+
+def test_an_engine_of_a_server_on_this_machine_shares_it_and_says_whose_the_memory_is() -> None:
     with BadServer(ANSWER) as server:
         engine = OpenAIEngine(ModelSpec("far", "Far", "openai", "tiny", server.url))
         assert list(engine.prepare()) == []
@@ -206,5 +230,5 @@ def test_an_engine_is_elsewhere_and_says_so() -> None:
         engine.close()
     assert server.requests[0].json["model"] == "tiny"
     assert engine.state().name == "elsewhere"
-    assert engine.watch_memory().read().reason == "runs elsewhere"
-    assert (engine.local, engine.cold(), engine.count_tokens(ASK)) == (False, False, None)
+    assert "did not start that server" in engine.watch_memory().read().reason
+    assert (engine.local, engine.cold(), engine.count_tokens(ASK)) == (True, False, None)

@@ -1,0 +1,53 @@
+"""Settings become the parts that a front end is handed: here, what they make of a question."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from playground import parts
+from playground.asking import BLIND_NOTICE
+from playground.parts import Parts, Question
+from playground.settings import Settings
+from playground.types import SIDES, Comparison, Image, Message, Pacing
+
+PICTURE = Image(b"png", "image/png", 1, 1, "ab" * 32)
+BOTH = {"left": Question("blind"), "right": Question("seeing")}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Parts:
+    recording = tmp_path / "said.json"
+    recording.write_text(json.dumps({"schema": 1, "answers": [{"events": [[0, "text", "A red square."]]}]}))
+    rows = [
+        f'[[model]]\nkey = "{key}"\ntitle = "{key.title()} 1B"\nengine = "replay"\nsource = "{recording}"\n{more}'
+        for key, more in (("blind", ""), ("seeing", "reads_images = true\n"))
+    ]
+    models = tmp_path / "models.toml"
+    models.write_text("".join(rows))
+    return parts.assemble(Settings(models=models))
+
+
+def ended(house: Parts, message: Message, pacing: Pacing = "together") -> Comparison:
+    race = house.race(message, BOTH, pacing)
+    for _ in race.snapshots():
+        pass
+    return race.now
+
+
+@pytest.mark.parametrize("pacing", ["in_turn", "together"])
+def test_a_picture_without_words_is_answered_by_the_side_that_sees_and_the_other_says_why_not(
+    house: Parts, pacing: Pacing
+):
+    last = ended(house, Message("user", " ", (PICTURE,)), pacing)
+    assert (last.left.status, last.left.text, last.left.notice, last.left.images_sent) == ("failed", "", "", 0)
+    assert last.left.error.startswith("Blind 1B cannot see images, and the prompt has no text.")
+    assert (last.right.status, last.right.text, last.right.images_sent) == ("done", "A red square.", 1)
+
+
+def test_a_picture_with_words_is_answered_by_both_and_the_blind_side_says_what_it_got(house: Parts):
+    last = ended(house, Message("user", "What is this?", (PICTURE,)))
+    assert [last.side(side).status for side in SIDES] == ["done", "done"]
+    assert (last.left.notice, last.right.notice) == (BLIND_NOTICE, "")
