@@ -11,7 +11,7 @@ import gradio as gr
 
 from playground.errors import PlaygroundError
 from playground.parts import Parts
-from playground.types import SIDES, Message, Prompt, Side, Winner
+from playground.types import SIDES, Message, ModelSpec, Prompt, Side, Winner
 from playground.ui import cards, frame, layout, settings_panel, show
 from playground.ui.frame import Update
 from playground.ui.layout import Layout
@@ -39,7 +39,7 @@ def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> Non
             wish = _wish(parts, value, rest)
             visit.start(wish)
         except PlaygroundError as error:
-            return {tab.problem: show.problem(str(error))}
+            return {tab.problem: show.problem(str(error), _who_can_see(parts, value, rest))}
         return _opening(tab, visit, wish) | frame.ballot(tab, parts, visit.comparison)
 
     def retrying(side: Side) -> Callable[[gr.Request], Update]:
@@ -112,6 +112,13 @@ def _wish(parts: Parts, value: dict[str, Any], rest: tuple[Any, ...]) -> Ask:
     return Ask(prompt, {"left": left, "right": right}, pacing, system, sampling)
 
 
+def _who_can_see(parts: Parts, value: dict[str, Any], rest: tuple[Any, ...]) -> list[ModelSpec]:
+    """Two models that read images (or one, for both sides), when pictures were meant for two that do not."""
+    if not value.get("files") or any(parts.catalog.row(key).reads_images for key in rest[:2]):
+        return []
+    return [spec for spec in parts.catalog if spec.reads_images][:2]
+
+
 def _opening(tab: Layout, visit: Visit, wish: Ask) -> Update:
     """What changes once when a race begins: the question moves from the box to above the answers."""
     pictures = [cards.thumbnail(image) for image in visit.message.images] if visit.message else []
@@ -168,6 +175,10 @@ def _wire_pickers(tab: Layout, parts: Parts, visitors: Visitors, blocks: gr.Bloc
     def swapped(left: str, right: str) -> Update:
         return look(right, left) | {pickers.models["left"]: right, pickers.models["right"]: left, pickers.why: ""}
 
+    def offered(event: gr.EventData) -> Update:
+        chosen: Update = {pickers.models["left"]: event.left, pickers.models["right"]: event.right, tab.problem: ""}
+        return chosen | changed(event.left, event.right)
+
     def fresh(request: gr.Request) -> Update:
         try:
             visitors.of(request.session_hash).forget()
@@ -180,4 +191,5 @@ def _wire_pickers(tab: Layout, parts: Parts, visitors: Visitors, blocks: gr.Bloc
     gr.on([m.input for m in models], changed, models, [*shown, pickers.pacing, pickers.why], **PRIVATE)
     pickers.swap.click(swapped, models, [*shown, *models, pickers.why], **PRIVATE)
     gr.on([blocks.load, tab.ticker.tick], look, models, shown, **PRIVATE)
+    tab.problem.click(offered, None, [*shown, *models, pickers.pacing, pickers.why, tab.problem], **PRIVATE)
     tab.dock.fresh.click(fresh, None, [tab.answers.result, tab.earlier, tab.problem, tab.welcome], **PRIVATE)

@@ -85,7 +85,7 @@ class Layout:
 def build(parts: Parts) -> Layout:
     """Lay the tab out."""
     pickers = _pickers(parts)
-    problem = gr.HTML(elem_classes="problem")
+    problem = gr.HTML(elem_classes="problem", js_on_load=show.TAKE_OFFER_JS)
     with gr.Accordion("Earlier turns", open=False, visible=False, elem_classes="earlier") as earlier, gr.Row():
         histories = {side: _chat(f"Earlier {side}", side) for side in SIDES}
     welcome = gr.HTML(cards.welcome(parts.prompts), elem_classes="welcome", js_on_load=cards.PICK_PROMPT_JS)

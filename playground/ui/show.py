@@ -17,6 +17,12 @@ from playground.types import SIDES, Answer, Comparison, EngineState, Loading, Mo
 LONGEST_ASKED = 2_000
 """Characters of a prompt that the page repeats; the whole of it goes to the models and into the vote."""
 
+TAKE_OFFER_JS = """
+element.addEventListener("click", (event) => {
+  const offer = event.target.closest("[data-left]");
+  if (offer) trigger("click", { left: offer.dataset.left, right: offer.dataset.right });
+});
+"""
 HEADER = "<h1>Side by Side</h1>"
 
 _STATES = {"not_loaded": "not loaded", "ready": "ready", "elsewhere": "elsewhere", "failed": "failed"}
@@ -250,6 +256,14 @@ def can_vote(comparison: Comparison | None) -> bool:
     return bool(comparison and comparison.final and any(comparison.side(s).text for s in SIDES))
 
 
-def problem(text: str) -> str:
-    """Why nothing was sent."""
-    return f'<div class="error" role="alert">{escape(text)}</div>'
+def problem(text: str, offer: Sequence[ModelSpec] = ()) -> str:
+    """Why nothing was sent; with a button that puts the offered models on both sides, where some would do."""
+    button = ""
+    if offer:
+        left, right = offer[0], offer[-1]
+        names = " and ".join(dict.fromkeys((left.title, right.title)))
+        button = (
+            f'<button type="button" class="offer" data-left="{escape(left.key)}" data-right="{escape(right.key)}">'
+            f"Use {escape(names)}</button>"
+        )
+    return f'<div class="error" role="alert">{escape(text)}{button}</div>'
