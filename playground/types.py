@@ -290,3 +290,8 @@ class Vote:
     image_sha256: tuple[str, ...] = ()
     turn: int = 1
     sampling: Mapping[Side, Sampling] = field(default_factory=dict)
+    voter: str = ""
+    blind: bool = False
+    decision_s: float | None = None
+    reason: str = ""
+    supersedes: str = ""

@@ -1,0 +1,194 @@
+"""Knows how votes files are read back: row by row exactly, or a few columns of very many rows quickly. Changes no file.
+
+A last row without its end is left out: another process may be writing it just now, or was killed at it.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from playground.errors import VoteError
+from playground.votes import cells, schema
+from playground.votes.schema import COLUMNS, HEADERS, Row
+
+LONGEST_CELL = 2**31 - 1
+"""The csv module reads no cell over 131,072 characters unless told to; a prompt may be a megabyte."""
+_LONGEST_HEADER = max(len(",".join(columns)) for columns in HEADERS.values()) + 100
+_BOM = b"\xef\xbb\xbf"
+_END = cells.ROW_END.encode()
+_CHUNK = 1 << 23
+_BATCH = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first line of a file as bytes, without a byte order mark."""
+
+    bytes: bytes
+
+    @property
+    def ends(self) -> bool:
+        """The line has its end."""
+        return self.bytes.endswith(b"\n")
+
+    @property
+    def ends_as_ours(self) -> bool:
+        """The line ends as every row that is written here."""
+        return self.bytes.endswith(_END)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names in it; some programs put quotes around them."""
+        names = self.bytes.decode("utf-8", "replace").strip("\r\n").split(",")
+        return tuple(name.strip('"') for name in names)
+
+
+def first_row(path: Path) -> First:
+    """The header of a file, or the beginning of an endless line."""
+    with path.open("rb") as file:
+        return First(file.readline(2 * _LONGEST_HEADER).removeprefix(_BOM))
+
+
+def known(path: Path, columns: tuple[str, ...]) -> int:
+    """The schema of a file with these columns. Raises VoteError that says how they differ from a votes file's."""
+    number = schema.version(columns)
+    if number is not None:
+        return number
+    missing = [name for name in COLUMNS if name not in columns]
+    extra = [name[:40] for name in columns if name not in COLUMNS]
+    difference = f"missing: {', '.join(missing[:5]) or 'none'}; unknown: {', '.join(extra[:5]) or 'none'}"
+    raise VoteError(f"{path} is not a votes file of this version ({difference}). Choose another file with --votes.")
+
+
+def files(paths: Iterable[Path]) -> list[Path]:
+    """The votes files at these paths: each file itself, of each folder its *.csv by name. Raises VoteError where there
+    is none."""
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+        if not inside or not inside[0].exists():
+            what = "holds no votes file (*.csv)" if path.is_dir() else "does not exist"
+            raise VoteError(f"{path} {what}. Name a votes file or a folder of them with --votes.")
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def read_all(paths: Iterable[Path]) -> Iterator[Row]:
+    """The rows of several files and folders of files."""
+    for path in files(paths):
+        yield from read(path)
+
+
+def read(path: Path, torn: list[str] | None = None) -> Iterator[Row]:
+    """The rows of a votes file, or of all in a folder, as text with marks undone and in today's columns.
+
+    Raises VoteError when it is another program's file, cannot be read, or has a row that is not whole before its end.
+    What was wrong with a torn last row goes into `torn`.
+    """
+    for each in files([path]) if path.is_dir() else [path]:
+        try:
+            yield from _read(each, [] if torn is None else torn)
+        except OSError as error:
+            raise VoteError(f"{each} cannot be read ({error.strerror or error}). Name another with --votes.") from error
+
+
+def _read(path: Path, torn: list[str]) -> Iterator[Row]:
+    first = first_row(path)
+    if not first.bytes or (not first.ends and ",".join(COLUMNS).encode().startswith(first.bytes)):
+        return  # empty, or killed while the header was written
+    number = known(path, first.columns)
+    columns, undo = HEADERS[number], cells.unescape if number > 1 else cells.unformula
+    parsed = _ours(path) if number > 1 and first.ends_as_ours else _foreign(path, number, torn)
+    for place, row in parsed:
+        if len(row) != len(columns):
+            raise VoteError(f"{path}, {place}: this row is not whole. Mend or remove it.")
+        yield schema.upgrade(dict(zip(columns, map(undo, row), strict=True)), number)
+
+
+def _ours(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Place and cells of each row of a file whose rows end as those that are written here."""
+    for number, row in enumerate(_physical(path), start=2):
+        if row:
+            yield f"row {number}", _exact(row)
+
+
+def _physical(path: Path) -> Iterator[bytes]:
+    """The bytes of each row with an end, but for the header. CR LF stands at the ends of rows and nowhere else."""
+    with path.open("rb") as file:
+        rest, rows = b"", 0
+        while chunk := file.read(_CHUNK):
+            *whole, rest = (rest + chunk).split(_END)
+            yield from whole if rows else whole[1:]
+            rows += len(whole)
+
+
+def _exact(row: bytes) -> list[str]:
+    """The cells of one row; none when it is not a row."""
+    csv.field_size_limit(LONGEST_CELL)
+    try:
+        parsed = list(csv.reader([row.decode("utf-8", "replace")], strict=True))
+    except csv.Error:
+        return []
+    return parsed[0] if len(parsed) == 1 else []
+
+
+def _foreign(path: Path, number: int, torn: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """The same of a file of the first schema, or that another program saved: only reading all of it tells where rows
+    end. A last row that is not whole is left out, and named in `torn`."""
+    csv.field_size_limit(LONGEST_CELL)
+    last: tuple[str, list[str]] | None = None
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        rows = csv.reader(file, strict=True)
+        next(rows)
+        try:
+            for row in filter(None, rows):
+                if last:
+                    yield last
+                last = (f"line {rows.line_num}", row)
+        except csv.Error as error:
+            if "unexpected end" not in str(error):
+                raise VoteError(f"{path}, line {rows.line_num}: {error}. Mend or remove that row.") from error
+            torn.append(f"line {rows.line_num}")
+    if last and not _ends(path) and (len(last[1]) < len(HEADERS[number]) or (number == 1 and last[1][-1] != "1")):
+        torn.append(last[0])
+    elif last:
+        yield last
+
+
+def _ends(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
+
+
+def batches(paths: Iterable[Path], names: Sequence[str]) -> Iterator[dict[str, Sequence[str]]]:
+    """The cells of these columns in batches of rows, by column: what `read_all` gives, and with short columns many
+    times as fast, since it looks for the end of a row without looking at its texts. Raises VoteError as `read` does."""
+    for path in files(paths):
+        rows = _picked(path, names)
+        while batch := list(itertools.islice(rows, _BATCH)):
+            yield dict(zip(names, zip(*batch, strict=True), strict=True))
+
+
+def _picked(path: Path, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    first = first_row(path)
+    if first.columns != COLUMNS or not first.ends_as_ours:
+        yield from (tuple(row[name] for name in names) for row in read(path))
+        return
+    places = [COLUMNS.index(name) for name in names]
+    plain = re.compile(rb"(?:[ !#-&(-+\--~]*+,){%d}" % (max(places) + 1))  # no quote, apostrophe or sign that is marked
+    for number, row in enumerate(_physical(path), start=2):
+        if found := plain.match(row):
+            split = found[0].decode("ascii").split(",")
+            yield tuple([split[place] for place in places])
+        elif row:
+            whole = _exact(row)
+            if len(whole) != len(COLUMNS):
+                raise VoteError(f"{path}, row {number}: this row is not whole. Mend or remove it.")
+            yield tuple([cells.unescape(whole[place]) for place in places])

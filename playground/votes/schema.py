@@ -1,0 +1,97 @@
+"""Knows the columns of every votes file there has been, and the steps from one to the next. Opens no file.
+
+Short cells come first and texts last, so that a program that counts votes never has to look at the texts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+SCHEMA_VERSION = 2
+
+_SIDE_1 = (
+    "status finish_reason images_sent notice load_s ttft_s ttfa_s total_s decode_tokens_per_s chars_per_s "
+    "chunk_gap_p50_s chunk_gap_p95_s prompt_tokens reasoning_tokens answer_tokens cached_tokens tokens_source "
+    "weights_bytes peak_bytes process_bytes memory_method cold contended elsewhere "
+    "engine revision quantization temperature top_p max_tokens seed thinking"
+)
+_SIDE_2 = (
+    "ttft_s decode_tokens_per_s peak_bytes answer_chars "
+    "status finish_reason load_s ttfa_s total_s chars_per_s chunk_gap_p50_s chunk_gap_p95_s "
+    "prompt_tokens reasoning_tokens answer_tokens cached_tokens tokens_source reasoning_chars answer_sha256 "
+    "weights_bytes process_bytes memory_method cold contended elsewhere images_sent "
+    "engine revision quantization temperature top_p max_tokens seed thinking"
+)
+FIGURES: tuple[str, ...] = tuple(_SIDE_2.split())
+"""What is kept of each side: `ttft_s` stands in the columns `ttft_s_a` and `ttft_s_b`."""
+
+
+def _sides(names: str) -> str:
+    return " ".join(f"{name}_a {name}_b" for name in names.split())
+
+
+def _columns(*parts: str) -> tuple[str, ...]:
+    return tuple(" ".join(parts).split())
+
+
+HEADERS: Mapping[int, tuple[str, ...]] = {
+    1: _columns(
+        "vote_id battle_id voted_at model_a model_b winner pacing first_side turn prompt_id prompt system image_sha256",
+        "answer_a answer_b reasoning_a reasoning_b",
+        _sides(_SIDE_1),
+        "counted not_counted_reason app_version schema_version",
+    ),
+    2: _columns(
+        "vote_id battle_id supersedes voted_at voter model_a model_b winner counted not_counted_reason checks",
+        "blind pacing first_side turn prompt_id image_sha256 decision_s",
+        _sides(_SIDE_2),
+        "prompt_sha256 prompt_chars system_sha256 system_chars app_version schema_version",
+        "reason prompt system notice_a notice_b answer_a answer_b reasoning_a reasoning_b",
+    ),
+}
+"""The columns of each schema. A header that was ever written stays here."""
+
+COLUMNS: tuple[str, ...] = HEADERS[SCHEMA_VERSION]
+TEXTS = ("prompt", "system", "answer_a", "answer_b", "reasoning_a", "reasoning_b", "reason")
+"""Columns that stay empty when texts are not logged."""
+
+Row = dict[str, str]
+
+
+def fingerprint(text: str) -> str:
+    """SHA-256 of the text, empty for an empty one. A short text can be guessed from it: it tells equal from unequal."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() if text else ""
+
+
+def fingerprints(texts: Mapping[str, str]) -> Row:
+    """The cells that stay when texts are not logged, from the texts by column."""
+    cells = {"prompt_sha256": fingerprint(texts["prompt"]), "prompt_chars": str(len(texts["prompt"]))}
+    cells |= {"system_sha256": fingerprint(texts["system"]), "system_chars": str(len(texts["system"]))}
+    for letter in "ab":
+        answer, reasoning = texts[f"answer_{letter}"], texts[f"reasoning_{letter}"]
+        cells |= {f"answer_sha256_{letter}": fingerprint(answer), f"answer_chars_{letter}": str(len(answer))}
+        cells[f"reasoning_chars_{letter}"] = str(len(reasoning))
+    return cells
+
+
+def _from_1(row: Row) -> Row:
+    """Schema 2 knows the voter, whether names were hidden, how long a decision took, corrections and fingerprints."""
+    unknown = {"voter": "", "blind": "false", "decision_s": "", "reason": "", "supersedes": "", "checks": ""}
+    return {**row, **unknown, **fingerprints(row), "schema_version": "2"}
+
+
+STEPS: Mapping[int, Callable[[Row], Row]] = {1: _from_1}
+"""From each older schema to the next."""
+
+
+def version(header: tuple[str, ...]) -> int | None:
+    """The schema of a file with these columns, or None when it is of another program or of a later version."""
+    return next((number for number, columns in HEADERS.items() if columns == header), None)
+
+
+def upgrade(row: Row, number: int) -> Row:
+    """A row of that schema as one of today's, its cells in today's order."""
+    for step in range(number, SCHEMA_VERSION):
+        row = STEPS[step](row)
+    return {name: row[name] for name in COLUMNS}
