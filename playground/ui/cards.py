@@ -43,10 +43,11 @@ def subject(name: str, prompts: Sequence[Prompt]) -> str:
 def _prompt_card(prompt: Prompt) -> str:
     image = f'<img src="{thumbnail(images.prepare(prompt.images[0]))}" alt="">' if prompt.images else ""
     hint = f'<span class="look">{escape(prompt.look_for)}</span>' if prompt.look_for else ""
+    # the name is short, so that a prompt with the words of a control is not mistaken for it
     return (
-        f'<button class="prompt-card" type="button" data-prompt="{escape(prompt.id)}">{image}<span class="what">'
-        f'<span class="who">{escape(prompt.id)}</span><span class="text">{escape(prompt.text)}</span>{hint}</span>'
-        "</button>"
+        f'<button class="prompt-card" type="button" data-prompt="{escape(prompt.id)}" '
+        f'aria-label="Example {escape(prompt.id)}">{image}<span class="what"><span class="who">{escape(prompt.id)}</span>'
+        f'<span class="text">{escape(prompt.text)}</span>{hint}</span></button>'
     )
 
 
