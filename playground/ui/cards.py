@@ -46,8 +46,8 @@ def _prompt_card(prompt: Prompt) -> str:
     # the name is short, so that a prompt with the words of a control is not mistaken for it
     return (
         f'<button class="prompt-card" type="button" data-prompt="{escape(prompt.id)}" '
-        f'aria-label="Example {escape(prompt.id)}">{image}<span class="what"><span class="who">{escape(prompt.id)}</span>'
-        f'<span class="text">{escape(prompt.text)}</span>{hint}</span></button>'
+        f'aria-label="Example {escape(prompt.id)}">{image}<span class="what">'
+        f'<span class="who">{escape(prompt.id)}</span><span class="text">{escape(prompt.text)}</span>{hint}</span></button>'
     )
 
 
