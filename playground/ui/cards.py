@@ -47,7 +47,8 @@ def _prompt_card(prompt: Prompt) -> str:
     return (
         f'<button class="prompt-card" type="button" data-prompt="{escape(prompt.id)}" '
         f'aria-label="Example {escape(prompt.id)}">{image}<span class="what">'
-        f'<span class="who">{escape(prompt.id)}</span><span class="text">{escape(prompt.text)}</span>{hint}</span></button>'
+        f'<span class="who">{escape(prompt.id)}</span><span class="text">{escape(prompt.text)}</span>{hint}</span>'
+        "</button>"
     )
 
 
