@@ -120,7 +120,7 @@ def _models(args: argparse.Namespace, env: Mapping[str, str]) -> int:
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "–" if value is None else str(value)
+    return "–" if value is None else str(value).replace("not_loaded", "not loaded")
 
 
 def _ask(args: argparse.Namespace, env: Mapping[str, str]) -> int:
