@@ -271,3 +271,9 @@ def test_sums_of_files_read_as_sha256sum_reads_them(tmp_path):
     shipping.write_sums(tmp_path)
     digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
     assert (tmp_path / "SHA256SUMS").read_text() == f"{digest}  model/a.txt\n"
+
+
+def test_only_things_have_a_place():
+    found = labels.flags(picture_of(Figure("square", "blue", BLUE, 0.2, 0.8, 0.15)), 8, 8)
+    assert found[6, 1].tolist()[4:] == [0, 1, 1, 0]
+    assert not found[0].any()

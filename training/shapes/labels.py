@@ -67,26 +67,40 @@ def fill_digits(pen: ImageDraw.ImageDraw, scene: Scene) -> None:
 
 
 def flags(scene: Scene, rows: int, columns: int) -> np.ndarray:
-    """What is true of each cell, float32 of shape (rows, columns, flags), in the order of `FLAGS`."""
+    """What is true of each cell, float32 of shape (rows, columns, flags), in the order of `FLAGS`.
+
+    Only things have a place, never the background: were every cell to say where it is, a model that looks everywhere
+    at once would read nothing, and would never start to look at the thing it is asked about.
+    """
     found = np.zeros((rows, columns, len(FLAGS)), dtype=np.float32)
     for figure in scene.figures:
         found[min(rows - 1, int(figure.y * rows)), min(columns - 1, int(figure.x * columns)), 0] = 1
-    for flag, figure in ((1, biggest(scene.figures)), (2, smallest(scene.figures))):
-        if figure:
-            chart = Image.new("L", (columns * FINE, rows * FINE), 0)
-            fill_figure(ImageDraw.Draw(chart), figure, 1, scene)
-            found[..., flag] = middles(chart)
+        found[covered(figure, scene, rows, columns), 4:] = thirds(figure.y, figure.x)
+    for flag, first in ((1, biggest(scene.figures)), (2, smallest(scene.figures))):
+        if first:
+            found[covered(first, scene, rows, columns), flag] = 1
+    for bar in scene.bars:
+        middle = (bar.left + bar.right) / 2
+        across = slice(math.floor(bar.left * columns), math.ceil(bar.right * columns))
+        found[math.floor((scene.base - bar.height) * rows) : math.ceil(scene.base * rows), across, 4:] = thirds(
+            0.5, middle
+        )
     if scene.bars:
-        bar = max(scene.bars, key=lambda bar: bar.height)
-        found[:, math.floor(bar.left * columns) : math.ceil(bar.right * columns), 3] = 1
-    found[..., 4:] = thirds(rows, columns)
+        tall = max(scene.bars, key=lambda bar: bar.height)
+        found[:, math.floor(tall.left * columns) : math.ceil(tall.right * columns), 3] = 1
     return found
 
 
-def thirds(rows: int, columns: int) -> np.ndarray:
-    """Whether the middle of each cell is in the top, bottom, left or right third."""
-    down, across = np.mgrid[:rows, :columns] + 0.5
-    return np.stack([down < rows / 3, down > rows * 2 / 3, across < columns / 3, across > columns * 2 / 3], axis=-1)
+def covered(figure: Figure, scene: Scene, rows: int, columns: int) -> np.ndarray:
+    """Bool of shape (rows, columns): the cells whose middle the figure covers."""
+    chart = Image.new("L", (columns * FINE, rows * FINE), 0)
+    fill_figure(ImageDraw.Draw(chart), figure, 1, scene)
+    return middles(chart) > 0
+
+
+def thirds(down: float, across: float) -> list[bool]:
+    """Whether a point is in the top, bottom, left and right third."""
+    return [down < 1 / 3, down > 2 / 3, across < 1 / 3, across > 2 / 3]
 
 
 def biggest(figures: tuple[Figure, ...]) -> Figure | None:

@@ -62,7 +62,7 @@ class Pupil(nn.Module):
         weights = torch.where(thing > 0, 1.0, 0.2)
         loss = (functional.cross_entropy(things, thing, reduction="none") * weights).sum() / weights.sum()
         loss = loss + functional.cross_entropy(colours, self.colours[seen.cells], ignore_index=-1)
-        rare = torch.tensor([6.0, 6.0, 6.0, 3.0, 1.0, 1.0, 1.0, 1.0])
+        rare = torch.tensor([6.0, 6.0, 6.0, 3.0, 2.0, 2.0, 2.0, 2.0])
         return loss + functional.binary_cross_entropy_with_logits(flags, seen.flags, pos_weight=rare)
 
     def see(self, seen: Seen) -> tuple[Tensor, Tensor]:

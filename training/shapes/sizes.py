@@ -47,7 +47,7 @@ LARGE = Size(
     vision_heads=2,
     side=128,
     see_steps=1400,
-    speak_steps=1500,
+    speak_steps=1600,
 )
 SMALL = Size(
     name="shapes-small",
