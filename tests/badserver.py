@@ -3,7 +3,8 @@
     with BadServer([("status", 429, {"Retry-After": "0"}, b"")], [sse(), ("send", event({...})), ("hang",)]) as server:
         ... server.url ...
 
-Each script answers one request; the last one answers all that follow. Steps:
+Each script answers one request; the last one answers all that follow. A function in place of a script makes one for
+the request that it is given, endless if it likes. Steps:
 
     ("status", code, headers, body)   a whole answer with its length; later steps may go on with the body's connection
     ("send", bytes)                   bytes as they are; `sse()` is the step that begins a stream
@@ -22,12 +23,12 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 Step = tuple[Any, ...]
-Script = Sequence[Step]
+Script = Iterable[Step]
 
 
 def sse(headers: str = "") -> Step:
@@ -68,7 +69,7 @@ class Request:
 class BadServer:
     """Listens while its `with` block lasts; `requests` holds what came, in order."""
 
-    def __init__(self, *scripts: Script) -> None:
+    def __init__(self, *scripts: Script | Callable[[Request], Script]) -> None:
         self.requests: list[Request] = []
         self.came = threading.Semaphore(0)
         self._scripts = scripts
@@ -114,7 +115,9 @@ class BadServer:
                 self.requests.append(request)
             self.came.release()
             try:
-                for step in script:
+                for step in script(request) if callable(script) else script:
+                    if self._over.is_set():
+                        return
                     self._play(client, request, step)
             except OSError:
                 _went(request)

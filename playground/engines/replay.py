@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,9 +97,16 @@ class ReplayEngine:
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> Stream:
         """Play the first answer that matches the last thing the person said. Raises EngineError."""
         stopped = threading.Event()
-        return Stream(self._play(messages, stopped), stopped.set)
+        events = self._play(messages, stopped)
 
-    def _play(self, messages: Sequence[Message], stopped: threading.Event) -> Iterator[Event]:
+        def abort() -> None:
+            stopped.set()
+            with suppress(ValueError):  # a thread is inside; it wakes up and ends the generator itself
+                events.close()
+
+        return Stream(events, abort)
+
+    def _play(self, messages: Sequence[Message], stopped: threading.Event) -> Generator[Event, None, None]:
         take = self._find(messages)
         sent_s = time.monotonic()
         self._streams.add(stopped)
