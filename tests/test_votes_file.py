@@ -1,0 +1,291 @@
+"""Whatever happened to the votes file, every acknowledged vote is in it, and nothing else is changed unasked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playground import votes
+from playground.errors import VoteError
+from playground.votes import VoteBook, cells, file, schema
+from tests import voting
+from tests.voting import SPECS, cast
+
+FILE = Path("votes.csv")
+GOLDEN_1 = Path(__file__).parent / "golden" / "votes-1.csv"
+NASTY = 'one\r\n"two", three\n,,"\n\r␍␛\x00é漢\n'
+
+
+def ids(path: Path = FILE) -> list[str]:
+    return [row["battle_id"] for row in votes.read(path)]
+
+
+def store(*battle_ids: str, text: str = "four", path: Path = FILE) -> VoteBook:
+    book = VoteBook(path)
+    for battle_id in battle_ids:
+        book.append(cast(battle_id, text), SPECS)
+    return book
+
+
+@pytest.fixture
+def without_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of files are made; whether they reach the disk is shown elsewhere."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+# -- a torn row --
+
+
+def clean() -> None:
+    for old in Path().glob("votes.csv*"):
+        old.unlink()
+
+
+def tear(whole: bytes, torn: bytes) -> None:
+    """Heal a file that ends in `torn`; all must be there afterwards, and the tail beside it."""
+    clean()
+    FILE.write_bytes(whole + torn)
+    assert list(votes.read(FILE)) is not None
+    said = VoteBook(FILE).mend()
+    if not torn:
+        assert said == []
+        return
+    assert FILE.read_bytes() == whole
+    assert Path("votes.csv.torn-1").read_bytes() == torn
+    assert "moved to votes.csv.torn-1" in said[0]
+
+
+@pytest.mark.usefixtures("without_sync")
+def test_a_row_torn_at_any_byte_is_moved_aside_whole_and_the_rows_before_it_stay():
+    store("b-1", text=NASTY)
+    whole = FILE.read_bytes()
+    store("b-2", text=NASTY * 3)
+    row = FILE.read_bytes()[len(whole) :]
+    for length in range(len(row)):
+        tear(whole, row[:length])
+    assert ids() == ["b-1"]
+
+
+@pytest.mark.usefixtures("without_sync")
+def test_a_header_torn_at_any_byte_is_written_anew():
+    header = file.header()
+    for length in range(1, len(header)):
+        tear(b"", header[:length])
+    store("b-1")
+    assert ids() == ["b-1"]
+
+
+@pytest.mark.usefixtures("without_sync")
+@settings(max_examples=200)
+@given(st.text(max_size=200) | st.lists(st.sampled_from("\r\n\",␍␛'a"), max_size=40).map("".join), st.data())
+def test_a_tear_within_any_text_is_told_from_a_whole_row(text: str, data: st.DataObject):
+    clean()
+    store("b-1", text=text)
+    whole = FILE.read_bytes()
+    store("b-2", text=text)
+    row = FILE.read_bytes()[len(whole) :]
+    tear(whole, row[: data.draw(st.integers(0, len(row) - 1))])
+    store("b-3")
+    assert [row["answer_a"] for row in votes.read(FILE)] == [text, "four"]
+
+
+def test_a_tail_longer_than_a_block_is_moved_aside():
+    store("b-1")
+    whole = FILE.read_bytes()
+    for length in (2**16 - 2, 2**16 - 1, 2**16, 3 * 2**16 + 1):
+        tear(whole, b"x" * length)
+
+
+def test_a_vote_after_a_torn_one_of_another_process_heals_the_file_and_is_stored():
+    book = store("b-1")
+    with FILE.open("ab") as torn:
+        torn.write(b'half,"of\r')
+    book.append(cast("b-2"), SPECS)
+    assert ids() == ["b-1", "b-2"]
+    assert len(book.notices) == 1
+    with FILE.open("ab") as torn:
+        torn.write(b"again")
+    assert "votes.csv.torn-2" in VoteBook(FILE).mend()[0]
+
+
+def test_a_row_that_is_being_written_is_not_read_yet():
+    store("b-1")
+    with FILE.open("ab") as other:
+        other.write(b'"half\n,of,a')
+    assert ids() == ["b-1"]
+
+
+@pytest.mark.parametrize("broken", [b"half,of,a\r\n", b'"half,of,a\r\n', b'"half" of,a\r\n'])
+def test_a_row_that_is_not_whole_before_the_end_is_named(broken: bytes):
+    store("b-1")
+    with FILE.open("ab") as other:
+        other.write(broken)
+    rows = votes.read(FILE)
+    assert next(rows)["battle_id"] == "b-1"
+    with pytest.raises(VoteError, match=r"votes\.csv, row 3: this row is not whole"):
+        next(rows)
+
+
+def test_nothing_is_made_or_said_where_there_is_no_file_yet():
+    assert VoteBook(FILE).mend() == []
+    assert list(Path().iterdir()) == []
+
+
+# -- an older file --
+
+
+def test_a_file_of_schema_1_is_migrated_and_the_old_one_stays():
+    shutil.copy(GOLDEN_1, FILE)
+    FILE.chmod(0o640)
+    before = list(votes.read(FILE))
+    (said,) = VoteBook(FILE).mend()
+    assert said == "votes.csv was of schema 1 and is now of schema 2. The old file is votes.csv.bak-1."
+    assert list(votes.read(FILE)) == before
+    assert FILE.stat().st_mode & 0o777 == 0o640
+    assert Path("votes.csv.bak-1").read_bytes() == GOLDEN_1.read_bytes()
+    assert sorted(path.name for path in Path().iterdir() if path.suffix != ".lock") == ["votes.csv", "votes.csv.bak-1"]
+    assert VoteBook(FILE).mend() == []
+
+
+def test_what_schema_1_knew_is_kept_and_what_it_did_not_know_is_empty():
+    shutil.copy(GOLDEN_1, FILE)
+    store("b-4")
+    one, two, three, four = votes.read(FILE)
+    assert (two["answer_a"], two["prompt"], two["system"]) == ('lines\r\nand, "quotes"\nand \r alone', "'=x", "=1+1")
+    assert three["answer_a"] == "a ␍ sign and a ␛ one"
+    assert (three["counted"], three["not_counted_reason"], three["status_a"]) == ("false", "left failed", "failed")
+    assert (one["voter"], one["blind"], one["decision_s"], one["schema_version"]) == ("", "false", "", "2")
+    assert (one["prompt_sha256"], one["answer_chars_a"]) == (four["prompt_sha256"], "4")
+    assert tuple(one) == tuple(four) == votes.COLUMNS
+
+
+@pytest.mark.usefixtures("without_sync")
+def test_a_file_of_schema_1_torn_at_any_byte_loses_only_the_torn_row():
+    whole = GOLDEN_1.read_bytes()
+    start = whole.index(b"v-2,")
+    stop = whole.index(b"v-3,")
+    for end in range(start + 1, stop):
+        clean()
+        FILE.write_bytes(whole[:end])
+        said = VoteBook(FILE).mend()
+        is_whole = end >= stop - len(cells.ROW_END)
+        assert ids() == (["b-1", "b-2"] if is_whole else ["b-1"]), whole[:end][-40:]
+        assert (len(said) == 2) is not is_whole
+        assert Path("votes.csv.bak-1").read_bytes() == whole[:end]
+
+
+def test_a_migration_that_cannot_be_finished_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch):
+    shutil.copy(GOLDEN_1, FILE)
+
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        with pytest.raises(VoteError, match=r"NOT stored: .*No space left"):
+            store("b-4")
+    assert FILE.read_bytes() == GOLDEN_1.read_bytes()
+    assert not Path("votes.csv.new").exists()
+    store("b-4")
+    assert ids() == ["b-1", "b-2", "b-3", "b-4"]
+
+
+def test_a_file_that_another_program_saved_with_its_own_line_ends_is_taken_up_and_kept():
+    store("b-1", text="two\nlines")
+    pd.read_csv(FILE, dtype=str, keep_default_na=False).to_csv(FILE, index=False, encoding="utf-8-sig")
+    assert ids() == ["b-1"]
+    (said,) = VoteBook(FILE).mend()
+    assert "was saved by another program" in said
+    store("b-2")
+    assert [row["answer_a"] for row in votes.read(FILE)] == ["two\nlines", "four"]
+    assert Path("votes.csv.bak-1").exists()
+
+
+def test_every_step_leads_from_one_header_to_the_next():
+    assert sorted(schema.HEADERS) == list(range(1, schema.SCHEMA_VERSION + 1))
+    assert sorted(schema.STEPS) == list(range(1, schema.SCHEMA_VERSION))
+    for number, step in schema.STEPS.items():
+        row = step(dict.fromkeys(schema.HEADERS[number], ""))
+        assert set(row) == set(schema.HEADERS[number + 1])
+        assert row["schema_version"] == str(number + 1)
+
+
+def test_a_file_of_a_later_schema_is_refused_and_left_alone():
+    FILE.write_bytes(cells.line([*votes.COLUMNS, "mood"]))
+    with pytest.raises(VoteError, match="unknown: mood"):
+        VoteBook(FILE).mend()
+    with pytest.raises(VoteError, match="unknown: mood"):
+        store("b-1")
+    assert FILE.read_bytes() == cells.line([*votes.COLUMNS, "mood"])
+
+
+# -- several files --
+
+
+def test_a_folder_is_read_as_its_files_and_several_paths_one_after_another():
+    store("b-1", path=Path("space/one.csv"))
+    store("b-2", path=Path("space/two.csv"))
+    Path("space/notes.txt").write_text("mine")
+    store("b-3")
+    assert ids(Path("space")) == ["b-1", "b-2"]
+    found = votes.read_all([Path("space"), FILE, FILE])
+    assert [row["battle_id"] for row in found] == ["b-1", "b-2", "b-3"]
+
+
+def test_what_is_not_there_is_named():
+    Path("empty").mkdir()
+    with pytest.raises(VoteError, match=r"nothing\.csv does not exist"):
+        list(votes.read_all([Path("nothing.csv")]))
+    with pytest.raises(VoteError, match="empty holds no votes file"):
+        list(votes.read(Path("empty")))
+
+
+@given(st.lists(st.text(max_size=30) | st.sampled_from(["", "a,b", '"', "'", "\r\n", "é"]), min_size=1, max_size=5))
+def test_columns_are_read_quickly_as_they_are_read_row_by_row(texts: list[str]):
+    FILE.unlink(missing_ok=True)
+    for number, text in enumerate(texts):
+        VoteBook(FILE).append(cast(f"b-{number}", text, prompt_id=text, voter=text), SPECS)
+    names = ("voter", "winner", "counted", "prompt_id", "answer_chars_b")
+    (batch,) = votes.batches([FILE], names)
+    rows = list(votes.read(FILE))
+    assert {name: list(batch[name]) for name in names} == {name: [row[name] for row in rows] for name in names}
+    texts_too = next(votes.batches([FILE], ["answer_a"]))
+    assert list(texts_too["answer_a"]) == texts
+
+
+def test_columns_of_older_and_foreign_files_are_read_too():
+    (batch,) = votes.batches([GOLDEN_1], ["battle_id", "schema_version"])
+    assert batch == {"battle_id": ("b-1", "b-2", "b-3"), "schema_version": ("2", "2", "2")}
+    FILE.write_text("date,amount\n")
+    with pytest.raises(VoteError, match="not a votes file"):
+        list(votes.batches([FILE], ["battle_id"]))
+
+
+# -- many writers, and an end at any instant --
+
+
+def test_four_processes_with_four_threads_lose_and_tear_nothing():
+    found = voting.crowd(FILE, processes=4, threads=4, count=10)
+    assert (found.acknowledged, found.rows, found.lost, found.twice) == (160, 160, 0, 0)
+
+
+def test_a_kill_at_any_instant_loses_no_acknowledged_vote():
+    found = voting.killed(FILE, rounds=4)
+    assert found.acknowledged >= 4
+    assert (found.lost, found.twice) == (0, 0)
+
+
+def test_a_program_that_reads_votes_needs_neither_gradio_nor_numbers():
+    code = (
+        "import sys, playground.votes; print([n for n in ('gradio', 'numpy', 'pandas', 'evalica') if n in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=voting.ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
