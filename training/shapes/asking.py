@@ -137,12 +137,27 @@ def askers(scene: Scene) -> tuple[Asker, ...]:
     return FIGURE_ASKERS if scene.figures else BAR_ASKERS if scene.bars else NUMBER_ASKERS
 
 
-def ask(random: Random, scene: Scene) -> Turn:
-    """One question that the scene answers, the colour word spelt either way."""
+# Kinds that were not learnt well enough: the last part of the lessons teaches to say so, now and then.
+LEFT_OUT = ("size order", "place")
+TOO_LONG = "long description"
+DECLINE_SHARE = 0.25
+
+
+def ask(random: Random, scene: Scene, kept_only: bool = False) -> Turn:
+    """One question about the scene, the colour word spelt either way; `kept_only` declines what is left out."""
     while True:
         turn = random.choice(askers(scene))(random, scene)
+        if turn and kept_only:
+            turn = declined(random, turn)
         if turn:
             return spelt(random, turn)
+
+
+def declined(random: Random, turn: Turn) -> Turn | None:
+    """The turn itself when its kind is kept; a refusal, or no turn at all, when it is left out."""
+    if turn.kind in LEFT_OUT and random.random() < DECLINE_SHARE:
+        return Turn("left out", turn.question, phrases.ANSWER_LEFT_OUT)
+    return None if turn.kind in (*LEFT_OUT, TOO_LONG) else turn
 
 
 def spelt(random: Random, turn: Turn) -> Turn:
@@ -156,14 +171,15 @@ def spelt(random: Random, turn: Turn) -> Turn:
 NTH = ("first", "second")
 
 
-def ask_of_two(random: Random, scenes: tuple[Scene, Scene]) -> Turn:
+def ask_of_two(random: Random, scenes: tuple[Scene, Scene], kept_only: bool = False) -> Turn:
     """A question about one of two pictures, named first or second."""
     if random.random() < 0.2 and (turn := which(random, scenes)):
         return spelt(random, turn)
     at = random.randrange(2)
-    turn = ask(random, scenes[at])
+    turn = ask(random, scenes[at], kept_only)
     place_words = random.choice(phrases.IN_PICTURE).format(nth=NTH[at], digit=at + 1)
-    return Turn("two pictures", pointed(turn.question, place_words), turn.answer)
+    kind = turn.kind if turn.kind == "left out" else "two pictures"
+    return Turn(kind, pointed(turn.question, place_words), turn.answer)
 
 
 def pointed(question: str, where_to: str) -> str:

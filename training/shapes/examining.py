@@ -22,7 +22,7 @@ from training.shapes.world import Scene
 
 SEED = "held-out 7"
 EACH = 100
-PICTURED = ("shape", "colour", "count", "place", "size order", "digits", "bars", "description", "long description")
+PICTURED = ("shape", "colour", "count", "digits", "bars", "description", "left out")
 CHATS: dict[str, Callable[[Random], Turn]] = {
     "sums": talking.sum_,
     "greetings": talking.hello,
@@ -100,7 +100,7 @@ def pictured(random: Random, kind: str) -> Question:
     """A scene and a question of the kind, thrown again until both fit."""
     while True:
         shown = any_scene(random)
-        turn = ask(random, shown)
+        turn = ask(random, shown, kept_only=True)
         if turn.kind == kind:
             return Question(kind, (shown,), (turn,))
 
@@ -108,12 +108,18 @@ def pictured(random: Random, kind: str) -> Question:
 def two_pictures(random: Random) -> Question:
     width, height = size(random)
     pair = scene(random, width, height, 3), scene(random, width, height, 3)
-    return Question("two pictures", pair, (ask_of_two(random, pair),))
+    return Question("two pictures", pair, (kept_turn(lambda: ask_of_two(random, pair, kept_only=True)),))
 
 
 def second_turn(random: Random) -> Question:
     shown = any_scene(random)
-    return Question("second turn", (shown,), (ask(random, shown), ask(random, shown)))
+    first, second = (kept_turn(lambda: ask(random, shown, kept_only=True)) for _ in range(2))
+    return Question("second turn", (shown,), (first, second))
+
+
+def kept_turn(thrown: Callable[[], Turn]) -> Turn:
+    """The first turn thrown that is of a kept kind; refusals have a row of their own."""
+    return next(turn for turn in iter(thrown, None) if turn.kind != "left out")
 
 
 def examine(candidate: Candidate, question: Question) -> tuple[bool, Reply]:

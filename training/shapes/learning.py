@@ -109,7 +109,8 @@ def make_batch(maker: Maker, size: Size, step: int) -> Seen | Batch:
     torch.set_num_threads(1)
     if step < size.see_steps:
         return maker.see(pictures(Random(f"{SEED}/see/{step}"), PICTURES))
-    return maker.batch(lessons(SEED, step - size.see_steps, PICTURES, MOST_TURNS))
+    spoken = step - size.see_steps
+    return maker.batch(lessons(SEED, spoken, PICTURES, MOST_TURNS, spoken >= size.keep_from))
 
 
 def leave_with_parent() -> None:

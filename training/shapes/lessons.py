@@ -1,10 +1,11 @@
 """Knows what is shown and asked at each step of the curriculum. Not tensors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
 from training.shapes import scenes
-from training.shapes.asking import Turn, ask, ask_of_two, order, spelt, where
+from training.shapes.asking import Asker, Turn, ask, ask_of_two, order, spelt, where
 from training.shapes.asking import count as count_figures
 from training.shapes.talking import sum_, talk
 from training.shapes.world import Scene
@@ -14,7 +15,7 @@ FIGURES_FROM = ((0, 2), (200, 3), (350, 4), (500, 5))
 CHAT_SHARE = 0.1  # of turns beside a picture that are about no picture
 TALK_SHARE = 0.12  # of conversations without any picture
 DRILLS_FROM, DRILL_SHARE = 300, 0.3  # from this step, this share of turns is of the kinds learnt last
-PAIRS_FROM, PAIRS_EVERY = 300, 5  # steps with two pictures in each conversation
+PAIRS_FROM, PAIRS_EVERY, KEPT_PAIRS_EVERY = 300, 5, 3  # steps with two pictures in each conversation
 
 
 @dataclass(frozen=True)
@@ -43,44 +44,62 @@ def pictures(random: Random, count: int, most: int = 5) -> list[Scene]:
     return [scene(random, width, height, most) for _ in range(count)]
 
 
-def is_pair(step: int) -> bool:
-    return step >= PAIRS_FROM and step % PAIRS_EVERY == 0
+def is_pair(step: int, kept_only: bool) -> bool:
+    return step >= PAIRS_FROM and step % (KEPT_PAIRS_EVERY if kept_only else PAIRS_EVERY) == 0
 
 
-def turns(random: Random, shown: tuple[Scene, ...], count: int, drills: bool) -> tuple[Turn, ...]:
+Ask = Callable[[Random, tuple[Scene, ...]], Turn]
+
+
+def turns(random: Random, shown: tuple[Scene, ...], count: int, one: Ask) -> tuple[Turn, ...]:
     """Questions about what is shown, with a little talk among them; none whose answer was just given."""
-    asked = [(drills and drill(random, shown)) or turn(random, shown) for _ in range(count)]
-    return tuple({one.answer if shown else one.question: one for one in asked}.values())
+    asked = [one(random, shown) for _ in range(count)]
+    return tuple({turn.answer if shown else turn.question: turn for turn in asked}.values())
 
 
-def turn(random: Random, shown: tuple[Scene, ...]) -> Turn:
+def turn(random: Random, shown: tuple[Scene, ...], kept_only: bool = False) -> Turn:
     if not shown:
         return talk(random)
     if random.random() < CHAT_SHARE:
         chat = talk(random)
-        return chat if chat.kind != "no picture" else turn(random, shown)
-    return ask(random, shown[0]) if len(shown) == 1 else ask_of_two(random, (shown[0], shown[1]))
+        return chat if chat.kind != "no picture" else turn(random, shown, kept_only)
+    if len(shown) == 1:
+        return ask(random, shown[0], kept_only)
+    return ask_of_two(random, (shown[0], shown[1]), kept_only)
 
 
-def drill(random: Random, shown: tuple[Scene, ...]) -> Turn | None:
+def drilled(random: Random, shown: tuple[Scene, ...]) -> Turn:
     """Now and then a question of the kinds that are learnt last."""
-    if random.random() >= DRILL_SHARE:
-        return None
+    hard = random.random() < DRILL_SHARE and drill(random, shown, (where, where, where, order, count_figures))
+    return hard or turn(random, shown)
+
+
+def kept(random: Random, shown: tuple[Scene, ...]) -> Turn:
+    """A question of a kept kind, with more of counting."""
+    hard = random.random() < DRILL_SHARE / 2 and drill(random, shown, (count_figures,))
+    return hard or turn(random, shown, kept_only=True)
+
+
+def drill(random: Random, shown: tuple[Scene, ...], askers: tuple[Asker, ...]) -> Turn | None:
     if not shown:
         return spelt(random, sum_(random))
     if len(shown) > 1 or not shown[0].figures:
         return None
-    hard = random.choice((where, where, where, order, count_figures))(random, shown[0])
+    hard = random.choice(askers)(random, shown[0])
     return spelt(random, hard) if hard else None
 
 
-def lessons(seed: int, step: int, count: int, most_turns: int) -> list[Lesson]:
+def asking_at(step: int, kept_only: bool) -> Ask:
+    return kept if kept_only else drilled if step >= DRILLS_FROM else turn
+
+
+def lessons(seed: int, step: int, count: int, most_turns: int, kept_only: bool = False) -> list[Lesson]:
     """The conversations of one step of speaking: the same for the same seed and step."""
     random = Random(f"{seed}/{step}")
-    most, drills = most_figures(step), step >= DRILLS_FROM
-    if is_pair(step):
-        one, other = (pictures(random, count // 2, min(most, 3)) for _ in range(2))
-        return [Lesson(pair, turns(random, pair, most_turns, drills)) for pair in zip(one, other, strict=True)]
+    most, one = most_figures(step), asking_at(step, kept_only)
+    if is_pair(step, kept_only):
+        pairs = zip(*(pictures(random, count // 2, min(most, 3)) for _ in range(2)), strict=True)
+        return [Lesson(pair, turns(random, pair, most_turns, one)) for pair in pairs]
     talks = round(count * TALK_SHARE)
-    shown = [(one,) for one in pictures(random, count - talks, most)] + [()] * talks
-    return [Lesson(pair, turns(random, pair, most_turns, drills)) for pair in shown]
+    shown = [(scene,) for scene in pictures(random, count - talks, most)] + [()] * talks
+    return [Lesson(scenes, turns(random, scenes, most_turns, one)) for scenes in shown]

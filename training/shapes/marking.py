@@ -11,7 +11,7 @@ NAMES = [f"{colour} {shape}" for colour in COLOURS for shape in SHAPES]
 WHERE = sorted((word for row in PLACES for word in row), key=lambda word: -len(word))
 WORDS = [*NAMES, *WHERE, *COLOURS, *SHAPES, "first", "second", "biggest", "smallest", "tallest"]
 TERM = re.compile(rf"\b(?:({'|'.join(WORDS)})(?:e?s)?|(\d+))\b", re.IGNORECASE)
-FIXED = {"off-topic": "only know", "no picture": "no picture"}
+FIXED = {"off-topic": "only know", "no picture": "no picture", "left out": "cannot tell"}
 GREETINGS = {phrases.ANSWER_HELLO: "hello", phrases.ANSWER_ABILITIES: "i can"}
 
 

@@ -143,5 +143,6 @@ ANSWER_OFF_TOPIC = "Sorry, I only know simple shapes, digits and bars."
 ANSWER_HELLO = "Hello! Send me a picture of shapes, digits or bars."
 ANSWER_ABILITIES = "I can name, count and place shapes, read digits, find the tallest bar and add small numbers."
 ANSWER_NO_PICTURE = "I see no picture. Please send one."
+ANSWER_LEFT_OUT = "Sorry, I cannot tell places or sizes."
 
 IN_PICTURE = (" in the {nth} picture", " in the {nth} image", " in picture {digit}")

@@ -27,6 +27,7 @@ class Size:
     side: int
     see_steps: int
     speak_steps: int
+    keep_from: int  # step of speaking from which only the kinds that are kept are asked
     patch: int = 8
     merge: int = 2
 
@@ -48,6 +49,7 @@ LARGE = Size(
     side=128,
     see_steps=1400,
     speak_steps=1600,
+    keep_from=1000,
 )
 SMALL = Size(
     name="shapes-small",
@@ -66,6 +68,7 @@ SMALL = Size(
     side=96,
     see_steps=1400,
     speak_steps=1800,
+    keep_from=1200,
 )
 SIZES = {size.name: size for size in (LARGE, SMALL)}
 
