@@ -1,0 +1,171 @@
+"""Knows votes as columns of numbers, and which of them a filter leaves. Counts nothing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playground.standings.effective import standing
+from playground.standings.values import Figures
+from playground.types import WINNERS
+
+FIGURES = tuple(figure.name for figure in fields(Figures))
+COLUMNS: tuple[str, ...] = (
+    *("vote_id", "supersedes", "voted_at", "voter", "model_a", "model_b", "winner", "counted", "blind", "pacing"),
+    *("prompt_id", "image_sha256"),
+    *(f"{name}_{letter}" for name in FIGURES for letter in "ab"),
+)
+"""What is read of each row."""
+A, B, TIE, BOTH_BAD = range(len(WINNERS))
+_BATCH = 10_000
+_TRUE = ("true", "True", "TRUE")  # as we write it; a spreadsheet shouts
+
+Numbers = NDArray[np.float32]
+Codes = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which votes are looked at. `prompts` is the beginning of prompt ids; `subjects` gives each id its subject.
+    `since` is the beginning of an ISO date and time, such as 2026-11-01."""
+
+    prompts: str = ""
+    subject: str = ""
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    images: bool | None = None
+    blind_only: bool = False
+    pacing: str = ""
+    since: str = ""
+
+
+EVERY = Filter()
+
+
+class Names:
+    """Codes for the names of one column, in the order in which they came."""
+
+    def __init__(self, *names: str) -> None:
+        self._codes: dict[str, int] = {name: code for code, name in enumerate(names)}
+
+    def codes(self, names: Iterable[str]) -> Codes:
+        """A code for each."""
+        known = self._codes
+        return np.array([known.setdefault(name, len(known)) for name in names], np.int32)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names by code."""
+        return tuple(self._codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Ballots:
+    """One entry a row in each array. `figures` have the left side's value first. Names stand by their codes."""
+
+    models: tuple[str, ...]
+    voters: tuple[str, ...]
+    prompts: tuple[str, ...]
+    pacings: tuple[str, ...]
+    stands: Flags
+    counted: Flags
+    blind: Flags
+    images: Flags
+    winner: Codes
+    left: Codes
+    right: Codes
+    voter: Codes
+    prompt: Codes
+    pacing: Codes
+    voted_at: NDArray[np.bytes_]
+    figures: Mapping[str, Numbers]
+
+
+def columns(rows: Iterable[Mapping[str, str]]) -> Iterator[dict[str, Sequence[str]]]:
+    """Rows as batches of columns."""
+    rest = iter(rows)
+    while batch := list(itertools.islice(rest, _BATCH)):
+        yield {name: [row[name] for row in batch] for name in COLUMNS}
+
+
+def gather(batches: Iterable[Mapping[str, Sequence[str]]]) -> Ballots:
+    """All rows of the batches."""
+    models, voters, prompts, pacings, winners = Names(), Names(), Names(), Names(), Names(*WINNERS)
+    ids: list[str] = []
+    supersedes: list[str] = []
+    parts: list[dict[str, NDArray[np.generic]]] = []
+    for batch in batches:
+        ids += batch["vote_id"]
+        supersedes += batch["supersedes"]
+        part: dict[str, NDArray[np.generic]] = {
+            "counted": _flags(batch["counted"]),
+            "blind": _flags(batch["blind"]),
+            "images": np.array([cell != "" for cell in batch["image_sha256"]], np.bool_),
+            "winner": winners.codes(batch["winner"]),
+            "left": models.codes(batch["model_a"]),
+            "right": models.codes(batch["model_b"]),
+            "voter": voters.codes(batch["voter"]),
+            "prompt": prompts.codes(batch["prompt_id"]),
+            "pacing": pacings.codes(batch["pacing"]),
+            "voted_at": np.array([cell.encode("ascii", "replace")[:24] for cell in batch["voted_at"]], "S24"),
+        }
+        part |= {name: np.array([_numbers(batch[f"{name}_{x}"]) for x in "ab"], np.float32).T for name in FIGURES}
+        parts.append(part)
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else _nothing()
+    return Ballots(
+        models=models.names,
+        voters=voters.names,
+        prompts=prompts.names,
+        pacings=pacings.names,
+        stands=np.array(standing(ids, supersedes), np.bool_),
+        figures={name: whole.pop(name).astype(np.float32, copy=False) for name in FIGURES},
+        **whole,
+    )
+
+
+def _flags(cells: Sequence[str]) -> Flags:
+    return np.array([cell in _TRUE for cell in cells], np.bool_)
+
+
+def _numbers(cells: Sequence[str]) -> list[float]:
+    return [_number(cell) if cell else np.nan for cell in cells]
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:  # a person edited the file
+        return np.nan
+
+
+def _nothing() -> dict[str, NDArray[np.generic]]:
+    empty = {name: np.zeros(0, np.int32) for name in ("winner", "left", "right", "voter", "prompt", "pacing")}
+    flags = {name: np.zeros(0, np.bool_) for name in ("counted", "blind", "images")}
+    figures = {name: np.zeros((0, 2), np.float32) for name in FIGURES}
+    return {**empty, **flags, **figures, "voted_at": np.zeros(0, "S24")}
+
+
+def chosen(ballots: Ballots, only: Filter) -> Flags:
+    """Which rows the filter leaves."""
+    keep = np.ones(len(ballots.left), np.bool_)
+    if only.prompts:
+        keep &= _named(ballots.prompts, ballots.prompt, lambda name: name.startswith(only.prompts))
+    if only.subject:
+        keep &= _named(ballots.prompts, ballots.prompt, lambda name: only.subjects.get(name) == only.subject)
+    if only.pacing:
+        keep &= _named(ballots.pacings, ballots.pacing, lambda name: name == only.pacing)
+    if only.images is not None:
+        keep &= ballots.images == only.images
+    if only.blind_only:
+        keep &= ballots.blind
+    if only.since:
+        keep &= ballots.voted_at >= only.since.encode("ascii", "replace")
+    return keep
+
+
+def _named(names: Sequence[str], codes: Codes, wanted: Callable[[str], bool]) -> Flags:
+    return np.array([wanted(name) for name in names], np.bool_)[codes] if names else np.zeros(0, np.bool_)

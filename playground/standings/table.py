@@ -1,0 +1,89 @@
+"""Knows how standings are written: a table for people, a plain object for programs. Counts nothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from playground.standings.values import PRELIMINARY, Rating, Share, Standing, Standings
+
+SCHEMA = 1
+_HEADER = ("", "model", "votes", "won", "lost", "tied", "both bad", "win share (95 %)")
+_FIGURES = ("first token", "tokens/s", "peak memory", "answer")
+
+
+def plain(found: Standings) -> dict[str, Any]:
+    """All of it as JSON has it; what is unknown is null."""
+    return {"schema": SCHEMA, **asdict(found)}
+
+
+def text(found: Standings) -> str:
+    """For a terminal."""
+    if not found.models:
+        return "\n".join(["No votes that count yet.", *_left_out(found)])
+    rated = len(found.models) > 2
+    header = (*_HEADER, "rating (95 %)", *_FIGURES) if rated else (*_HEADER, *_FIGURES)
+    lines = [header, *(_row(one, rated) for one in found.models)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([*table, "", *_notes(found), *_left_out(found)])
+
+
+def share(found: Share | None) -> str:
+    """`62 % (54 to 69)`."""
+    if not found:
+        return "–"
+    return f"{100 * found.value:.0f} % ({100 * found.low:.0f} to {100 * found.high:.0f})"
+
+
+def rating(found: Rating | None) -> str:
+    """`1042 (1010 to 1075)`."""
+    return f"{found.value:.0f} ({found.low:.0f} to {found.high:.0f})" if found else "–"
+
+
+def _row(one: Standing, rated: bool) -> tuple[str, ...]:
+    counts = (one.votes, one.wins, one.losses, one.ties, one.both_bad)
+    name = f"{one.model} *" if one.preliminary else one.model
+    cells = (f"{one.rank}", name, *map(str, counts), share(one.share))
+    return (*cells, *([rating(one.rating)] if rated else []), *_figures(one))
+
+
+def _figures(one: Standing) -> tuple[str, ...]:
+    figures = one.figures
+    peak = figures.peak_bytes
+    return (
+        _number(figures.ttft_s, "s", 2),
+        _number(figures.decode_tokens_per_s, "", 1),
+        _number(peak / 1e6 if peak is not None else None, "MB"),
+        _number(figures.answer_chars, "chars"),
+    )
+
+
+def _number(value: float | None, unit: str, digits: int = 0) -> str:
+    return "–" if value is None else f"{value:.{digits}f} {unit}".rstrip()
+
+
+def _notes(found: Standings) -> list[str]:
+    voters = f" of {found.voters} {'voter' if found.voters == 1 else 'voters'}" if found.voters else ""
+    notes = [f"{found.votes} {'vote' if found.votes == 1 else 'votes'}{voters}. Beside them: medians of their answers."]
+    if any(one.preliminary for one in found.models):
+        notes.append(f"* preliminary: fewer than {PRELIMINARY} decisive votes.")
+    if found.left:
+        notes.append(f"The left side won {share(found.left)} of {found.left.total} decisive votes.")
+    if found.needed:
+        notes.append(f"About {found.needed} decisive votes more would show a difference like this one (80 % power).")
+    elif found.needed == 0:
+        notes.append("There are enough decisive votes to show a difference like this one (80 % power).")
+    if found.resampled == "votes":
+        notes.append("Few or unknown voters: the intervals are over votes, and speak of these voters only.")
+    return notes
+
+
+def _left_out(found: Standings) -> list[str]:
+    counts = {
+        "kept and not counted": found.not_counted,
+        "taken back or corrected": found.superseded,
+        "with a winner that is none": found.unknown,
+    }
+    told = [f"{number} {what}" for what, number in counts.items() if number]
+    return [f"Left out: {', '.join(told)}."] if told else []
