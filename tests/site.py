@@ -9,11 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT_S = 120
@@ -39,14 +41,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def app(folder: Path, rows: str, *flags: str) -> Iterator[str]:
-    """`python app.py` with these rows; yields its address and ends it afterwards."""
-    models = folder / "models.toml"
-    models.write_text(rows, encoding="utf-8")
+def app(folder: Path, rows: str, *flags: str, env: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """`python app.py` with these rows (none: with its own models); yields its address and ends it afterwards."""
     port = free_port()
     log = (folder / "app.log").open("w", encoding="utf-8")
-    command = [sys.executable, str(ROOT / "app.py"), "--models", str(models), "--port", str(port), *flags]
-    env = {**os.environ, "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": str(folder / "uploads")}
+    command = [sys.executable, str(ROOT / "app.py"), "--port", str(port), *flags]
+    if rows:
+        models = folder / "models.toml"
+        models.write_text(rows, encoding="utf-8")
+        command += ["--models", str(models)]
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": str(folder / "uploads"), **env}
     process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=env)
     try:
         url = f"http://127.0.0.1:{port}/"
@@ -56,6 +60,14 @@ def app(folder: Path, rows: str, *flags: str) -> Iterator[str]:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
         log.close()
+
+
+def process_at(url: str) -> psutil.Process:
+    """The app that listens at that address."""
+    port = int(url.rsplit(":", 1)[1].strip("/"))
+    found = {c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port and c.pid}
+    (pid,) = found
+    return psutil.Process(pid)
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

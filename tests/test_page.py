@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,19 +12,10 @@ from PIL import Image
 
 from playground import votes
 from tests import site
+from tests.browser import LONG_S, MARKS, answer, ask, browser, finished, playwright, visit
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install -r requirements-dev.txt")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
-    # playwright's driver leaves its own event loop and pipes to the garbage collector
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-SHOTS = Path(__file__).parent / "screenshots"
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", "--no-first-run"]  # fmt: skip
-LONG_S = 60_000
+__all__ = ["browser", "visit"]
+pytestmark = MARKS
 
 CODE = "Here is code:\n\n```python\ndef double(x):\n    return 2 * x\n```\n\nIt doubles \\(x\\)."
 USAGE = {"prompt_tokens": 12, "answer_tokens": 20, "source": "server"}
@@ -53,14 +43,6 @@ def _rows(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("site")
 
@@ -69,43 +51,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(home: Path) -> Iterator[str]:
     with site.app(home, _rows(home), "--left", "quick", "--right", "slow") as address:
         yield address
-
-
-@pytest.fixture
-def visit(browser: object, request: pytest.FixtureRequest) -> Iterator[Callable[..., object]]:
-    """Opens tabs; at the end of the test each is photographed, must have logged no error, and is closed."""
-    tabs = []
-
-    def open_tab(address: str, width: int = 1280, height: int = 940, scheme: str = "light") -> object:
-        tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-        errors: list[str] = []
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-        tabs.append((tab, errors))
-        tab.goto(address)
-        tab.get_by_label("Prompt", exact=True).wait_for(timeout=LONG_S)
-        return tab
-
-    yield open_tab
-    SHOTS.mkdir(exist_ok=True)
-    for number, (tab, errors) in enumerate(tabs):
-        if not tab.is_closed():
-            tab.screenshot(path=SHOTS / f"{request.node.name}-{number}.png", full_page=True)
-            tab.close()
-        assert errors == []
-
-
-def ask(tab: object, text: str) -> None:
-    tab.get_by_label("Prompt", exact=True).fill(text)
-    tab.get_by_role("button", name="Send", exact=True).click()
-
-
-def answer(tab: object, side: str) -> object:
-    return tab.locator(f".answer.{side}")
-
-
-def finished(tab: object) -> None:
-    """Both sides have ended: Send is back."""
-    tab.get_by_role("button", name="Retry left").wait_for(timeout=LONG_S)
 
 
 def vote_button(tab: object, name: str) -> object:
@@ -272,6 +217,7 @@ def test_the_keyboard_alone_is_enough(visit: Callable[..., object], url: str, ho
     tab.keyboard.type("By keyboard 1234")
     tab.keyboard.press("Enter")
     finished(tab)
+    playwright.expect(vote_button(tab, "Tie")).to_be_enabled(timeout=LONG_S)  # a moment after the last text
     tab.keyboard.press("Tab")  # out of the box, so that keys vote
     tab.keyboard.press("3")
     playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
@@ -400,8 +346,5 @@ def test_compare_reads_no_file_of_the_server(url: str, tmp_path: Path) -> None:
 
 
 def test_the_app_holds_no_torch_and_no_transformers(url: str, home: Path) -> None:
-    psutil = pytest.importorskip("psutil")
-    port = int(url.rsplit(":", 1)[1].strip("/"))
-    (app,) = {c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port and c.pid}
-    libraries = " ".join(region.path for region in psutil.Process(app).memory_maps())
+    libraries = " ".join(region.path for region in site.process_at(url).memory_maps())
     assert "libtorch" not in libraries
