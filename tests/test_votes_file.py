@@ -263,7 +263,7 @@ def test_columns_are_read_quickly_as_they_are_read_row_by_row(texts: list[str]):
 
 def test_columns_of_older_and_foreign_files_are_read_too():
     (batch,) = votes.batches([GOLDEN_1], ["battle_id", "schema_version"])
-    assert batch == {"battle_id": ("b-1", "b-2", "b-3"), "schema_version": ("2", "2", "2")}
+    assert batch == {"battle_id": ["b-1", "b-2", "b-3"], "schema_version": ["2", "2", "2"]}
     FILE.write_text("date,amount\n")
     with pytest.raises(VoteError, match="not a votes file"):
         list(votes.batches([FILE], ["battle_id"]))

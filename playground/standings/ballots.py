@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -22,6 +22,7 @@ COLUMNS: tuple[str, ...] = (
 """What is read of each row."""
 A, B, TIE, BOTH_BAD = range(len(WINNERS))
 _BATCH = 10_000
+_HOUR = len("2026-11-01T13")
 _TRUE = ("true", "True", "TRUE")  # as we write it; a spreadsheet shouts
 
 Numbers = NDArray[np.float32]
@@ -32,7 +33,7 @@ Flags = NDArray[np.bool_]
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which votes are looked at. `prompts` is the beginning of prompt ids; `subjects` gives each id its subject.
-    `since` is the beginning of an ISO date and time, such as 2026-11-01."""
+    `since` is an ISO date, or the beginning of one, or a date and hour: 2026-11-01T13."""
 
     prompts: str = ""
     subject: str = ""
@@ -47,15 +48,17 @@ EVERY = Filter()
 
 
 class Names:
-    """Codes for the names of one column, in the order in which they came."""
+    """Codes for the names of one column, in no order."""
 
     def __init__(self, *names: str) -> None:
         self._codes: dict[str, int] = {name: code for code, name in enumerate(names)}
 
-    def codes(self, names: Iterable[str]) -> Codes:
+    def codes(self, names: Collection[str]) -> Codes:
         """A code for each."""
         known = self._codes
-        return np.array([known.setdefault(name, len(known)) for name in names], np.int32)
+        for name in set(names) - known.keys():
+            known[name] = len(known)
+        return np.fromiter(map(known.__getitem__, names), np.int32, len(names))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,6 +74,7 @@ class Ballots:
     voters: tuple[str, ...]
     prompts: tuple[str, ...]
     pacings: tuple[str, ...]
+    hours: tuple[str, ...]
     stands: Flags
     counted: Flags
     blind: Flags
@@ -81,7 +85,7 @@ class Ballots:
     voter: Codes
     prompt: Codes
     pacing: Codes
-    voted_at: NDArray[np.bytes_]
+    hour: Codes
     figures: Mapping[str, Numbers]
 
 
@@ -94,7 +98,7 @@ def columns(rows: Iterable[Mapping[str, str]]) -> Iterator[dict[str, Sequence[st
 
 def gather(batches: Iterable[Mapping[str, Sequence[str]]]) -> Ballots:
     """All rows of the batches."""
-    models, voters, prompts, pacings, winners = Names(), Names(), Names(), Names(), Names(*WINNERS)
+    models, voters, prompts, pacings, hours, winners = Names(), Names(), Names(), Names(), Names(), Names(*WINNERS)
     ids: list[str] = []
     supersedes: list[str] = []
     parts: list[dict[str, NDArray[np.generic]]] = []
@@ -104,14 +108,14 @@ def gather(batches: Iterable[Mapping[str, Sequence[str]]]) -> Ballots:
         part: dict[str, NDArray[np.generic]] = {
             "counted": _flags(batch["counted"]),
             "blind": _flags(batch["blind"]),
-            "images": np.array([cell != "" for cell in batch["image_sha256"]], np.bool_),
+            "images": np.array([bool(cell) for cell in batch["image_sha256"]], np.bool_),
             "winner": winners.codes(batch["winner"]),
             "left": models.codes(batch["model_a"]),
             "right": models.codes(batch["model_b"]),
             "voter": voters.codes(batch["voter"]),
             "prompt": prompts.codes(batch["prompt_id"]),
             "pacing": pacings.codes(batch["pacing"]),
-            "voted_at": np.array([cell.encode("ascii", "replace")[:24] for cell in batch["voted_at"]], "S24"),
+            "hour": hours.codes([cell[:_HOUR] for cell in batch["voted_at"]]),
         }
         part |= {name: np.array([_numbers(batch[f"{name}_{x}"]) for x in "ab"], np.float32).T for name in FIGURES}
         parts.append(part)
@@ -121,6 +125,7 @@ def gather(batches: Iterable[Mapping[str, Sequence[str]]]) -> Ballots:
         voters=voters.names,
         prompts=prompts.names,
         pacings=pacings.names,
+        hours=hours.names,
         stands=np.array(standing(ids, supersedes), np.bool_),
         figures={name: whole.pop(name).astype(np.float32, copy=False) for name in FIGURES},
         **whole,
@@ -132,21 +137,25 @@ def _flags(cells: Sequence[str]) -> Flags:
 
 
 def _numbers(cells: Sequence[str]) -> list[float]:
-    return [_number(cell) if cell else np.nan for cell in cells]
+    try:
+        return [float(cell) if cell else np.nan for cell in cells]
+    except ValueError:
+        return [_number(cell) for cell in cells]
 
 
 def _number(cell: str) -> float:
     try:
         return float(cell)
-    except ValueError:  # a person edited the file
+    except ValueError:  # empty, or a person edited the file
         return np.nan
 
 
 def _nothing() -> dict[str, NDArray[np.generic]]:
-    empty = {name: np.zeros(0, np.int32) for name in ("winner", "left", "right", "voter", "prompt", "pacing")}
+    codes = ("winner", "left", "right", "voter", "prompt", "pacing", "hour")
+    empty = {name: np.zeros(0, np.int32) for name in codes}
     flags = {name: np.zeros(0, np.bool_) for name in ("counted", "blind", "images")}
     figures = {name: np.zeros((0, 2), np.float32) for name in FIGURES}
-    return {**empty, **flags, **figures, "voted_at": np.zeros(0, "S24")}
+    return {**empty, **flags, **figures}
 
 
 def chosen(ballots: Ballots, only: Filter) -> Flags:
@@ -163,7 +172,7 @@ def chosen(ballots: Ballots, only: Filter) -> Flags:
     if only.blind_only:
         keep &= ballots.blind
     if only.since:
-        keep &= ballots.voted_at >= only.since.encode("ascii", "replace")
+        keep &= _named(ballots.hours, ballots.hour, lambda name: name >= only.since[:_HOUR])
     return keep
 
 

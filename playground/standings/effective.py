@@ -19,6 +19,8 @@ def effective(rows: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
 def standing(ids: Sequence[str], supersedes: Sequence[str]) -> list[bool]:
     """For each row, whether it stands. A row at the end of the longest chain does, wherever in the file it is: clocks
     jump and files are joined in any order. Between two that supersede the same row, the later in the file does."""
+    if not any(supersedes) and len(set(ids)) == len(ids):
+        return [True] * len(ids)
     links = {vote_id: target for vote_id, target in zip(ids, supersedes, strict=True) if target}
     last: dict[str, tuple[int, int]] = {}
     for place, (vote_id, target) in enumerate(zip(ids, supersedes, strict=True)):
