@@ -70,6 +70,13 @@ FIGURES: tuple[Figure, ...] = (
         "peak memory", "B", "the most the model's process held during this answer", -1, lambda a: a.memory.peak_bytes
     ),
     Figure("held now", "B", "what the model's process holds", -1, lambda a: a.memory.process_bytes),
+    Figure(
+        "before weights",
+        "B",
+        "the part of both that was there before any weights: interpreter and libraries, of no model",
+        -1,
+        lambda a: a.memory.baseline_bytes,
+    ),
 )
 AT_A_GLANCE = ("first token", "total", "speed", "peak memory")
 """The four that have bars: what a person feels, and what it costs."""
@@ -89,6 +96,8 @@ def cell(figure: Figure, answer: Answer) -> Cell:
 
 def why_unknown(figure: Figure, answer: Answer) -> str:
     """Why there is a dash, as a sentence."""
+    if figure.name == "before weights" and answer.memory.process_bytes is not None:
+        return "This server has no moment without weights."
     if figure.unit == "B":
         return _sentence(answer.memory.reason or ("Not measured yet" if not answer.final else "Not measured"))
     if figure.name == "load" and answer.elsewhere:

@@ -18,7 +18,7 @@ TIMING = Timing(
     chunk_gap_p50_s=0.025,
     chunk_gap_p95_s=0.1204,
 )
-MEMORY = Memory(98_000_000, 1_090_000_000, 150_400_000, method="PSS of the process tree")
+MEMORY = Memory(98_000_000, 1_090_000_000, 150_400_000, 45_000_000, method="PSS of the process tree")
 WHOLE = answer(timing=TIMING, memory=MEMORY, usage=Usage(answer_tokens=9, source="server"), stamps=Stamps(0.0))
 
 
@@ -54,6 +54,7 @@ def test_only_rates_are_better_when_larger():
         ("weights", "98", "MB"),
         ("peak memory", "1.09", "GB"),
         ("held now", "150", "MB"),
+        ("before weights", "45", "MB"),
     ],
 )
 def test_each_figure_is_written_with_its_unit(name: str, text: str, unit: str):
@@ -64,7 +65,7 @@ def test_each_figure_is_written_with_its_unit(name: str, text: str, unit: str):
 
 def test_every_figure_is_one_of_those_above():
     assert [cell(figure, WHOLE).text for figure in FIGURES].count("–") == 0
-    assert len(FIGURES) == 11
+    assert len(FIGURES) == 12
 
 
 @pytest.mark.parametrize("one", FIGURES, ids=lambda figure: figure.name)
@@ -167,3 +168,11 @@ def test_each_badge_has_its_explanation():
 
 def test_a_cache_that_held_nothing_is_no_badge():
     assert badges(answer(usage=Usage(cached_tokens=0))) == []
+
+
+def test_what_a_process_held_before_weights_is_shown_apart_or_says_why_not() -> None:
+    (before,) = [figure for figure in FIGURES if figure.name == "before weights"]
+    torch = Answer("m", status="done", memory=Memory(1, 900_000_000, 800_000_000, 575_000_000, "PSS"))
+    assert cell(before, torch).text == "575"
+    llama = Answer("m", status="done", memory=Memory(1, 347_000_000, 340_000_000, None, "PSS"))
+    assert "no moment without weights" in cell(before, llama).why
