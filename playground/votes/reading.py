@@ -210,16 +210,19 @@ def _quickly(path: Path, names: Sequence[str]) -> Iterator[Batch]:
 def _heads(path: Path, width: int) -> Iterator[tuple[bytes, bytes]]:
     """Of each row the bytes of its first `width` cells, where they are plain text and need no undoing; else the row."""
     plain = re.compile(rb"(?:[ !#-&(-+\--~]*+,){%d}" % width)  # no quote, no apostrophe, nothing beyond ASCII
-    with path.open("rb") as file:
-        block, start = file.read(_BLOCK), 0
-        start = block.index(_END) + len(_END)
-        while block:
-            while (end := block.find(b"\r", start)) >= 0 and end + 1 < len(block):
+    with path.open("rb", buffering=0) as file:
+        file.readline()
+        block, used = bytearray(_BLOCK), 0  # one for all: a million fresh pages would cost more than reading them
+        while got := file.readinto(memoryview(block)[used:]):
+            used, start = used + got, 0
+            while (end := block.find(b"\r", start, used)) >= 0 and end + 1 < used:
                 found = plain.match(block, start, end)
-                yield (found[0], b"") if found else (b"", block[start:end])
+                yield (found[0], b"") if found else (b"", bytes(block[start:end]))
                 start = end + len(_END)
-            more = file.read(_BLOCK)
-            block, start = (block[start:] + more if more else b""), 0
+            used -= start
+            block[:used] = block[start : start + used]
+            if used == len(block):  # a row that is longer than the block
+                block += bytes(len(block))
 
 
 def _split(heads: list[bytes], marked: dict[int, bytes], places: dict[str, int], width: int, where: str) -> Batch:
