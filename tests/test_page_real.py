@@ -1,4 +1,4 @@
-"""The page with the two real models that it opens with, driven in a real browser."""
+"""The page with two real models, as different as their engines, driven in a real browser."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(home: Path, smollm2_cache: Path) -> Iterator[str]:
-    """`python app.py` as on a machine without a cache of the Hub. The last test ends it."""
-    env = {"HF_HOME": str(home / "hub")}
-    with site.app(home, "", "--cache", str(smollm2_cache), "--threads", "1", env=env) as address:
+    """`python app.py` with its own models, of which these two. The last test ends it."""
+    pair = ("--left", "smollm2-135m-q4", "--right", "smollm2-135m")
+    with site.app(home, "", *pair, "--cache", str(smollm2_cache), "--threads", "1") as address:
         yield address
 
 
@@ -74,13 +74,13 @@ def first_words(tab: object) -> None:
     playwright.expect(prose.first).to_be_visible(timeout=2 * LONG_S)
 
 
-def test_the_page_opens_with_the_two_real_models_says_why_and_in_the_end_both_are_ready(
+def test_the_page_opens_with_the_pair_says_why_and_in_the_end_both_are_ready(
     visit: Callable[..., object], url: str
 ) -> None:
     tab = visit(url)
     playwright.expect(tab.get_by_label("Left model", exact=True)).to_have_value("SmolLM2 135M · 4-bit")
     playwright.expect(tab.get_by_label("Right model", exact=True)).to_have_value("SmolLM2 135M · bf16")
-    playwright.expect(tab.get_by_text("These two: small enough for any machine")).to_be_visible()
+    playwright.expect(tab.get_by_text("These two: chosen by --left and --right")).to_be_visible()
     ready(tab)
 
 
