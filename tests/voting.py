@@ -69,7 +69,10 @@ class Found:
     elapsed_s: float
 
 
-def compare(path: Path, acknowledged: list[str], started_s: float, mended: int = 0) -> Found:
+FOUND = ("acknowledged", "rows", "lost", "twice", "mended")
+
+
+def compare(path: Path, acknowledged: list[str], started_s: float) -> Found:
     """Read all of the file, which raises VoteError at a row that is not whole."""
     rows = Counter(row["vote_id"] for row in votes.read(path))
     return Found(
@@ -77,7 +80,7 @@ def compare(path: Path, acknowledged: list[str], started_s: float, mended: int =
         rows=rows.total(),
         lost=sum(rows[vote_id] == 0 for vote_id in acknowledged),
         twice=sum(count > 1 for count in rows.values()),
-        mended=mended,
+        mended=0,
         elapsed_s=time.monotonic() - started_s,
     )
 
@@ -91,21 +94,30 @@ def crowd(path: Path, processes: int, threads: int, count: int) -> Found:
     return compare(path, [vote_id for ids in said for vote_id in ids], started_s)
 
 
-def killed(path: Path, rounds: int, threads: int = 4, longest: int = 30_000) -> Found:
-    """Each round starts a program that votes without end, and kills it at a random instant after its first vote."""
-    started_s, rng, acknowledged, mended = time.monotonic(), random.Random(0), [], 0
-    for number in range(rounds):
-        voter = start(path, f"r{number}", threads, 1_000_000, longest)
-        assert voter.stdout
-        first = voter.stdout.readline()
-        time.sleep(rng.uniform(0, 0.1))
-        voter.kill()
-        acknowledged += [first.strip(), *voter.communicate()[0].split()]
-        mended += len(VoteBook(path).mend())
-        found = compare(path, acknowledged, started_s, mended)
-        assert not found.lost
-        assert not found.twice
-    return found
+def killed(path: Path, rounds: int, threads: int = 4, longest: int = 2_000, rounds_a_file: int = 10) -> Found:
+    """Each round starts a program that votes without end, and kills it at a random instant after its first vote. The
+    file is then read whole. A new file is begun every few rounds, or reading would take the most of the time."""
+    started_s, rng, total = time.monotonic(), random.Random(0), Counter[str]()
+    for first in range(0, rounds, rounds_a_file):
+        acknowledged: list[str] = []
+        book = VoteBook(path.with_name(f"{path.stem}-{first}.csv"))
+        for number in range(first, min(rounds, first + rounds_a_file)):
+            acknowledged += _until_killed(book.path, f"r{number}", threads, longest, rng.uniform(0, 0.1))
+            total["mended"] += len(VoteBook(book.path).mend())
+            found = compare(book.path, acknowledged, started_s)
+            total.update(lost=found.lost, twice=found.twice)
+        total.update(acknowledged=found.acknowledged, rows=found.rows)
+    return Found(**{name: total[name] for name in FOUND}, elapsed_s=time.monotonic() - started_s)
+
+
+def _until_killed(path: Path, name: str, threads: int, longest: int, after_s: float) -> list[str]:
+    """What a program acknowledged before it was killed."""
+    voter = start(path, name, threads, 1_000_000, longest)
+    assert voter.stdout
+    first = voter.stdout.readline()
+    time.sleep(after_s)
+    voter.kill()
+    return [first.strip(), *voter.communicate()[0].split()]
 
 
 @dataclass(frozen=True, slots=True)
