@@ -117,6 +117,14 @@ def test_voters_of_the_last_hour_only_are_remembered():
     assert memory._past == {}
 
 
+def test_voters_who_never_come_back_are_forgotten():
+    memory = guards.Memory()
+    for number in range(5_000):
+        memory.add(f"v{number}", Past(10.0 * number, "p"))
+    assert len(memory._past) <= 1_001
+    assert len(memory.of("v4999", 50_000)) == 1
+
+
 # -- taking back --
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from playground.types import SIDES, Comparison
 
+_SWEEP = 1_000
 State = Literal["ok", "rejected", "unchecked"]
 
 
@@ -96,6 +97,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._past: dict[str, deque[Past]] = {}
+        self._most = _SWEEP
 
     def of(self, voter: str, now_s: float) -> Sequence[Past]:
         """Their votes of the last hour, oldest first. A voter who has none is forgotten."""
@@ -108,5 +110,9 @@ class Memory:
 
     def add(self, voter: str, vote: Past) -> None:
         """They voted; nothing is kept of a voter who is not known."""
-        if voter:
-            self._past.setdefault(voter, deque()).append(vote)
+        if not voter:
+            return
+        self._past.setdefault(voter, deque()).append(vote)
+        if len(self._past) > self._most:  # those who never came back
+            self._past = {name: past for name, past in self._past.items() if vote.at_s - past[-1].at_s < 3600}
+            self._most = max(_SWEEP, 2 * len(self._past))
