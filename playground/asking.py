@@ -18,16 +18,21 @@ _UNSENDABLE = re.compile("[\ud800-\udfff\x00]")
 BLIND_NOTICE = "cannot see images, got the text only"
 
 
+def clean(text: str) -> str:
+    """The text without what nothing can send or show: lone surrogates and NUL become U+FFFD."""
+    return _UNSENDABLE.sub("\ufffd", text)
+
+
 def checked(text: str, images: Sequence[object]) -> str:
     """The text as it may be sent. Raises PromptError for a prompt with neither words nor images.
 
     Lone surrogates cannot be written as UTF-8 and NUL ends strings in C: both become U+FFFD. Other control characters
     are the person's own.
     """
-    clean = _UNSENDABLE.sub("\ufffd", text)
-    if not clean.strip() and not images:
+    sent = clean(text)
+    if not sent.strip() and not images:
         raise PromptError("The prompt is empty. Write a question, or add an image.")
-    return clean
+    return sent
 
 
 def fit_to(spec: ModelSpec, messages: Sequence[Message]) -> tuple[tuple[Message, ...], str]:
@@ -71,4 +76,4 @@ def merge(asked: Sampling, recommended: Sampling) -> Sampling:
 def conversation(system: str, history: Sequence[Message], message: Message) -> tuple[Message, ...]:
     """The messages of one request: system prompt if any, earlier turns, the new one; all of it can be sent."""
     head = (Message("system", system.strip()),) if system.strip() else ()
-    return tuple(replace(m, text=_UNSENDABLE.sub("\ufffd", m.text)) for m in (*head, *history, message))
+    return tuple(replace(m, text=clean(m.text)) for m in (*head, *history, message))

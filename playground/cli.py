@@ -122,6 +122,7 @@ def _assemble(args: argparse.Namespace, env: Mapping[str, str]) -> parts.Parts:
         models=args.models,
         threads=args.threads,
         cache=args.cache,
+        stall_s=args.stall_s,
         environ=env,
     )
     return parts.assemble(told)

@@ -51,7 +51,8 @@ def _candidates(catalog: Catalog, present: Callable[[ModelSpec], bool]) -> dict[
     """Keys with the reason to choose each, best first."""
     reasons = {key.key: "from your own models file" for key in catalog if key.key in catalog.own}
     for row in catalog:
-        if row.key not in FALLBACK and row.engine in ("transformers", "llama.cpp") and present(row):
+        demo = row.source.startswith("package:")  # always there, and good for pictures of shapes only
+        if row.key not in FALLBACK and not demo and row.engine in ("transformers", "llama.cpp") and present(row):
             reasons.setdefault(row.key, "already on this machine")
     for key in FALLBACK:
         if key in catalog:

@@ -49,6 +49,13 @@ def add_shared_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) ->
         default=_path(env, "CACHE") or user_cache_path(APP_NAME),
         help="folder for fetched weights",
     )
+    parser.add_argument(
+        "--stall-s",
+        type=_seconds,
+        default=_env(env, "STALL_S", "300"),
+        metavar="SECONDS",
+        help="give an answer up after so long without a byte",
+    )
 
 
 def page_parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -67,13 +74,6 @@ def page_parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--share", action="store_true", default=share, help="public link through gradio.live")
     votes = _path(env, "VOTES") or Path("votes/votes.csv")
     parser.add_argument("--votes", type=Path, default=votes, metavar="FILE", help="where votes go (CSV)")
-    parser.add_argument(
-        "--stall-s",
-        type=_seconds,
-        default=_env(env, "STALL_S", "300"),
-        metavar="SECONDS",
-        help="give an answer up after so long without a byte",
-    )
     return parser
 
 

@@ -137,7 +137,6 @@ def test_markup_in_a_prompt_and_in_an_error_is_shown_as_text(hostile: object) ->
     playwright.expect(hostile.get_by_label("Asked")).to_contain_text("<b id=injected>bold</b>")
 
 
-@pytest.mark.xfail(strict=True, reason="Gradio's chat renders what its sanitiser lets through: images, forms, ids")
 def test_markup_in_an_answer_is_shown_as_text(hostile: object) -> None:
     assert hostile.locator("#injected, .answer .chat .prose img").count() == 0
 
@@ -170,7 +169,6 @@ def test_control_characters_are_sent_as_they_are_and_nul_is_replaced(
     assert servers["500"].requests[-1].json["messages"][-1]["content"] == "a\ufffdb \x07\x1b[1m \u202e c"
 
 
-@pytest.mark.xfail(strict=True, reason="the page repeats the prompt before it is cleaned, which Gradio cannot send")
 def test_lone_surrogates_are_replaced(visit: Callable[..., object], url: str, servers: dict[str, BadServer]) -> None:
     tab = visit(url)
     choose(tab, "left", "Server that 500")

@@ -88,3 +88,10 @@ def test_the_model_asked_for_is_not_put_beside_itself():
 def test_fewer_than_two_models_are_refused_with_the_way_out(rows: list[ModelSpec], left: str):
     with pytest.raises(UsageError, match=r"needs two models.*--left and --right.*--models"):
         choose(Catalog(rows, ["small"]), left, "", present=lambda spec: True)
+
+
+def test_the_demo_models_of_the_package_are_never_chosen_over_the_fallback() -> None:
+    demo = ModelSpec("demo", "Demo", "transformers", source="package:weights/demo")
+    rows = [demo, *(ModelSpec(key, key, "llama.cpp", source="x") for key in FALLBACK)]
+    pair = choose(Catalog(rows), "", "", lambda spec: True)
+    assert {pair.left, pair.right} == set(FALLBACK)

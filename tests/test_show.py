@@ -77,6 +77,11 @@ def test_text_for_the_chat_is_never_a_plain_string() -> None:
     assert message["content"] == [{"type": "text", "text": "if x:\n\treturn"}]
 
 
+def test_what_json_cannot_hold_never_reaches_the_page() -> None:
+    (message,) = show.messages(replace(DONE, text="a\ud800b\x00"))
+    assert message["content"] == [{"type": "text", "text": "a\ufffdb\ufffd"}]
+
+
 def test_thinking_stands_apart_with_its_duration_and_is_pending_while_it_lasts() -> None:
     stamps = Stamps(0.0, 2.0, (0.5, 1.0, 2.0, 2.5), 3)
     thought, said = show.messages(replace(DONE, reasoning="hm", stamps=stamps))

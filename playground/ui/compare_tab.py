@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground import asking
 from playground.errors import PlaygroundError
 from playground.parts import Parts
 from playground.types import SIDES, Message, ModelSpec, Prompt, Side, Winner
@@ -101,7 +102,7 @@ def _wire_stops(tab: Layout, visitors: Visitors) -> None:
 
 def _wish(parts: Parts, value: dict[str, Any], rest: tuple[Any, ...]) -> Ask:
     left, right, pacing, *fields = rest
-    text, files = value.get("text") or "", tuple(Path(file) for file in value.get("files") or ())
+    text, files = asking.clean(value.get("text") or ""), tuple(Path(file) for file in value.get("files") or ())
     known = next((prompt for prompt in parts.prompts if prompt.text == text), None)
     # a library prompt keeps its id only when it is asked with the pictures it belongs to
     same = known is not None and len(known.images) == len(files)

@@ -58,6 +58,9 @@ def build(parts: Parts) -> gr.Blocks:
     return page
 
 
+SAFE_HEAD = """<meta http-equiv="Content-Security-Policy" content="img-src 'self' data: blob:; form-action 'none'">"""
+"""No answer can make a visitor's browser call another site for a picture."""
+
 COMPARE_HELP = (
     "Send one prompt to two models and wait for both. Returns the object that `python -m playground ask --json` prints."
 )
@@ -109,7 +112,7 @@ def serve(page: gr.Blocks, parts: Parts) -> None:
         share=settings.share,
         theme=THEME,
         css_paths=HERE / "style.css",
-        head=f"<script>{(HERE / 'keys.js').read_text(encoding='utf-8')}</script>",
+        head=f"{SAFE_HEAD}<script>{(HERE / 'keys.js').read_text(encoding='utf-8')}</script>",
         max_threads=MOST_WATCHERS + 40,
         max_file_size=LARGEST_UPLOAD,
         run_history=False,

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from playground import figures
+from playground import asking, figures
 from playground.figures import AT_A_GLANCE, FIGURES, Cell, Figure
 from playground.pairs import Pair
 from playground.types import SIDES, Answer, Comparison, EngineState, Loading, ModelSpec, Prompt, Side, Winner
+from playground.ui.inert import inert
 
 LONGEST_ASKED = 2_000
 """Characters of a prompt that the page repeats; the whole of it goes to the models and into the vote."""
@@ -117,7 +118,7 @@ def said(role: str, text: str) -> dict[str, Any]:
 
 
 def _text(text: str) -> list[dict[str, str]]:
-    return [{"type": "text", "text": text}]
+    return [{"type": "text", "text": inert(asking.clean(text))}]
 
 
 def pane(answer: Answer) -> str:
