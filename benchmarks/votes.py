@@ -141,7 +141,10 @@ FIELDS: dict[str, dict[str, Any]] = {
 
 def coverage(_: Path) -> dict[str, Any]:
     """Each field 1,000 times, and all together."""
-    found = {name: asdict(voting.coverage(**field, simulations=1_000, rounds=200)) for name, field in FIELDS.items()}
+    found = {}
+    for name, field in FIELDS.items():
+        found[name] = asdict(voting.coverage(**field, simulations=1_000, rounds=200))
+        print(name, found[name], file=sys.stderr, flush=True)  # it takes minutes
     return {**found, "all": statistics.mean(each["covered"] for each in found.values())}
 
 
