@@ -249,9 +249,9 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for(processor):
 
 
 def test_the_rate_warms_up_holds_and_falls():
-    assert learning.rate(0, 1000) < 0.05
-    assert learning.rate(500, 1000) == 1.0
-    assert 0 < learning.rate(999, 1000) < 0.01
+    size = replace(sizes.SMALL, see_steps=100, speak_steps=500, decay_steps=200)
+    shares = [learning.rate(size, step) for step in (0, 90, 100, 300, 599)]
+    assert shares == [1 / 50, 1.0, 1 / 50, 1.0, 1 / 200]
 
 
 def test_a_stopped_pupil_goes_on_where_it_was(tmp_path):
@@ -277,3 +277,12 @@ def test_only_things_have_a_place():
     found = labels.flags(picture_of(Figure("square", "blue", BLUE, 0.2, 0.8, 0.15)), 8, 8)
     assert found[6, 1].tolist()[4:] == [0, 1, 1, 0]
     assert not found[0].any()
+
+
+def test_what_is_left_out_is_never_asked_but_declined():
+    late = lessons.Stage(kept_only=True, pairs_mostly=True)
+    kinds = {
+        turn.kind for step in range(1200, 1210) for one in lessons.lessons(1, step, 32, 6, late) for turn in one.turns
+    }
+    assert "left out" in kinds
+    assert not kinds & {*asking.LEFT_OUT, asking.TOO_LONG}

@@ -5,12 +5,14 @@ import hashlib
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
 from PIL import Image, ImageOps
 
 from training.shapes.drawing import draw
+from training.shapes.offtopic import HELD_OUT
 from training.shapes.prompt_pictures import PICTURES
 from training.shapes.world import RGB, Background, Figure, Scene
 
@@ -79,15 +81,15 @@ def test_swapping_the_pictures_swaps_the_answers(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_answer_depends_on_the_second_picture(name):
     question = "What colour is the circle in the second picture?"
-    assert "green" in answer(name, question, RED_CIRCLE, GREEN_CIRCLE)
-    assert "red" in answer(name, question, GREEN_CIRCLE, RED_CIRCLE)
+    assert "red" in answer(name, question, BLUE_STAR, RED_CIRCLE)
+    assert "green" in answer(name, question, BLUE_STAR, GREEN_CIRCLE)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_answer_depends_on_the_first_picture(name):
     question = "What colour is the circle in the first picture?"
-    assert "red" in answer(name, question, RED_CIRCLE, GREEN_CIRCLE)
-    assert "green" in answer(name, question, GREEN_CIRCLE, RED_CIRCLE)
+    assert "red" in answer(name, question, RED_CIRCLE, BLUE_STAR)
+    assert "green" in answer(name, question, GREEN_CIRCLE, BLUE_STAR)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -116,9 +118,9 @@ def test_a_photo_lying_on_its_side_reads_like_its_plain_form(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_transparent_png_reads_like_its_plain_form(name):
-    clear, file = RED_CIRCLE.convert("RGBA"), io.BytesIO()
-    clear.putdata([(0, 0, 0, 0) if pixel == (255, 255, 255, 255) else pixel for pixel in clear.getdata()])
-    clear.save(file, "PNG")
+    pixels, file = np.array(RED_CIRCLE.convert("RGBA")), io.BytesIO()
+    pixels[(pixels == 255).all(axis=-1)] = 0
+    Image.fromarray(pixels).save(file, "PNG")
     question = "What colour is the circle?"
     assert (
         answer(name, question, as_sent(file.getvalue())) == answer(name, question, RED_CIRCLE) == "The circle is red."
@@ -126,9 +128,14 @@ def test_a_transparent_png_reads_like_its_plain_form(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("question", ["Who discovered penicillin?", "How do I tie a tie?", "Write a haiku about rain."])
-def test_what_is_outside_their_world_gets_the_honest_line(name, question):
-    assert OFF_TOPIC in answer(name, question)
+def test_of_questions_never_learnt_four_in_five_get_the_honest_line(name):
+    honest = [OFF_TOPIC in answer(name, question) for question in HELD_OUT]
+    assert sum(honest) >= 0.8 * len(honest)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_was_left_out_is_declined(name):
+    assert "cannot tell" in answer(name, "Where is the star?", BLUE_STAR)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -17,7 +17,7 @@ from transformers import Qwen3_5ForConditionalGeneration, Qwen3VLProcessor
 
 from training.shapes import keeping, labels
 from training.shapes.batches import Batch, Maker, Seen, image_types
-from training.shapes.lessons import lessons, pictures
+from training.shapes.lessons import Stage, lessons, pictures
 from training.shapes.quick import quicken
 from training.shapes.sizes import Size, config
 from training.shapes.tokens import processor, tokenizer
@@ -28,7 +28,8 @@ PICTURES = 32
 LONGEST = 190
 MOST_TURNS = 10
 MUON_RATE, ADAM_RATE = 6e-3, 2e-3
-WARM, DECAY_SHARE = 50, 0.3
+WARM = 50
+COUNT_RATE = 0.45  # share of the full rate at which the second helping starts
 SEE_SHARE = 0.3  # of the dense lesson's loss that goes on while speaking
 KEEP_EVERY = 100
 AHEAD = 4  # batches drawn ahead
@@ -99,9 +100,13 @@ def optimizers(pupil: Pupil) -> list[torch.optim.Optimizer]:
     ]
 
 
-def rate(step: int, steps: int) -> float:
-    """Warm up, hold, then fall to nothing over the last part: a share of the full rate."""
-    return min(1.0, (step + 1) / WARM, (steps - step) / (steps * DECAY_SHARE))
+def rate(size: Size, step: int) -> float:
+    """A share of the full rate: warm up at the start of each phase, hold, and fall to nothing at the very end."""
+    left = size.see_steps + size.speak_steps - step
+    if left <= 0:
+        return COUNT_RATE * (left + size.count_steps) / size.count_steps
+    since = step if step < size.see_steps else step - size.see_steps
+    return min(1.0, (since + 1) / WARM, left / size.decay_steps)
 
 
 def make_batch(maker: Maker, size: Size, step: int) -> Seen | Batch:
@@ -110,7 +115,12 @@ def make_batch(maker: Maker, size: Size, step: int) -> Seen | Batch:
     if step < size.see_steps:
         return maker.see(pictures(Random(f"{SEED}/see/{step}"), PICTURES))
     spoken = step - size.see_steps
-    return maker.batch(lessons(SEED, spoken, PICTURES, MOST_TURNS, spoken >= size.keep_from))
+    return maker.batch(lessons(SEED, spoken, PICTURES, MOST_TURNS, stage_at(size, spoken)))
+
+
+def stage_at(size: Size, spoken: int) -> Stage:
+    counting = spoken >= size.speak_steps
+    return Stage(spoken >= size.keep_from, spoken >= size.pairs_from and not counting, counting)
 
 
 def leave_with_parent() -> None:
@@ -153,17 +163,14 @@ def learn(size: Size, work: Path) -> tuple[Pupil, float]:
     torch.set_float32_matmul_precision("medium")
     quicken()
     shared = processor_of(size)
-    pupil, steps = Pupil(size, len(shared.tokenizer)), size.see_steps + size.speak_steps
+    pupil, steps = Pupil(size, len(shared.tokenizer)), size.see_steps + size.speak_steps + size.count_steps
     masters, path = optimizers(pupil), work / f"{size.name}.pt"
     first, before_s = restore(pupil, masters, path)
     began = time.monotonic() - before_s
     maker = Maker(shared, LONGEST)
     bar = tqdm(total=steps, initial=first, desc=size.name, unit="step", mininterval=10, smoothing=0.02)
     for step, batch in enumerate(prepared(maker, size, first, steps), start=first):
-        scale = (
-            rate(step, size.see_steps * 2) if step < size.see_steps else rate(step - size.see_steps, size.speak_steps)
-        )
-        shown = advance(pupil, masters, batch, scale)
+        shown = advance(pupil, masters, batch, rate(size, step))
         bar.update()
         bar.set_postfix(shown, refresh=False)
         if (step + 1) % KEEP_EVERY == 0 or step + 1 == steps:

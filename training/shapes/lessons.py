@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from training.shapes import scenes
@@ -44,8 +45,22 @@ def pictures(random: Random, count: int, most: int = 5) -> list[Scene]:
     return [scene(random, width, height, most) for _ in range(count)]
 
 
-def is_pair(step: int, kept_only: bool) -> bool:
-    return step >= PAIRS_FROM and step % (KEPT_PAIRS_EVERY if kept_only else PAIRS_EVERY) == 0
+@dataclass(frozen=True)
+class Stage:
+    """What is different late in speaking: only kept kinds, mostly pairs, at the very end mostly counting."""
+
+    kept_only: bool = False
+    pairs_mostly: bool = False
+    counting: bool = False
+
+
+EARLY = Stage()
+
+
+def is_pair(step: int, stage: Stage) -> bool:
+    if stage.pairs_mostly:
+        return step % 3 != 0
+    return step >= PAIRS_FROM and step % (KEPT_PAIRS_EVERY if stage.kept_only else PAIRS_EVERY) == 0
 
 
 Ask = Callable[[Random, tuple[Scene, ...]], Turn]
@@ -74,9 +89,9 @@ def drilled(random: Random, shown: tuple[Scene, ...]) -> Turn:
     return hard or turn(random, shown)
 
 
-def kept(random: Random, shown: tuple[Scene, ...]) -> Turn:
+def kept(random: Random, shown: tuple[Scene, ...], counts: float = DRILL_SHARE / 2) -> Turn:
     """A question of a kept kind, with more of counting."""
-    hard = random.random() < DRILL_SHARE / 2 and drill(random, shown, (count_figures,))
+    hard = random.random() < counts and drill(random, shown, (count_figures,))
     return hard or turn(random, shown, kept_only=True)
 
 
@@ -89,15 +104,17 @@ def drill(random: Random, shown: tuple[Scene, ...], askers: tuple[Asker, ...]) -
     return spelt(random, hard) if hard else None
 
 
-def asking_at(step: int, kept_only: bool) -> Ask:
-    return kept if kept_only else drilled if step >= DRILLS_FROM else turn
+def asking_at(step: int, stage: Stage) -> Ask:
+    if stage.counting:
+        return partial(kept, counts=0.5)
+    return kept if stage.kept_only else drilled if step >= DRILLS_FROM else turn
 
 
-def lessons(seed: int, step: int, count: int, most_turns: int, kept_only: bool = False) -> list[Lesson]:
+def lessons(seed: int, step: int, count: int, most_turns: int, stage: Stage = EARLY) -> list[Lesson]:
     """The conversations of one step of speaking: the same for the same seed and step."""
     random = Random(f"{seed}/{step}")
-    most, one = most_figures(step), asking_at(step, kept_only)
-    if is_pair(step, kept_only):
+    most, one = most_figures(step), asking_at(step, stage)
+    if is_pair(step, stage):
         pairs = zip(*(pictures(random, count // 2, min(most, 3)) for _ in range(2)), strict=True)
         return [Lesson(pair, turns(random, pair, most_turns, one)) for pair in pairs]
     talks = round(count * TALK_SHARE)

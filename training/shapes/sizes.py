@@ -27,7 +27,10 @@ class Size:
     side: int
     see_steps: int
     speak_steps: int
+    decay_steps: int  # the last steps of speaking, in which the rate falls to nothing
     keep_from: int  # step of speaking from which only the kinds that are kept are asked
+    pairs_from: int  # step of speaking from which two in three steps show two pictures
+    count_steps: int = 0  # a second helping at the end, mostly of counting
     patch: int = 8
     merge: int = 2
 
@@ -48,8 +51,11 @@ LARGE = Size(
     vision_heads=2,
     side=128,
     see_steps=1400,
-    speak_steps=1600,
+    speak_steps=1450,
+    decay_steps=450,
     keep_from=1000,
+    pairs_from=1100,
+    count_steps=180,
 )
 SMALL = Size(
     name="shapes-small",
@@ -67,8 +73,10 @@ SMALL = Size(
     vision_heads=1,
     side=96,
     see_steps=1400,
-    speak_steps=1800,
-    keep_from=1200,
+    speak_steps=850,
+    decay_steps=250,
+    keep_from=600,
+    pairs_from=850,
 )
 SIZES = {size.name: size for size in (LARGE, SMALL)}
 
