@@ -135,7 +135,15 @@ FIELDS: dict[str, dict[str, Any]] = {
     "the same, more votes": {"gaps": [400, 0, -50, -350], "per_pair": 30, "voters": 60},
     "five close ones, a fifth of ties": {"gaps": [100, 50, 0, -50, -100], "per_pair": 20, "voters": 60, "ties": 0.2},
     "three, one often undefeated": {"gaps": [450, 0, -100], "per_pair": 12, "voters": 30},
-    "voters with tastes of their own": {"gaps": [0, 0, 0], "per_pair": 150, "voters": 40, "tastes": 200},
+    "40 voters with tastes of their own": {"gaps": [0, 0, 0], "per_pair": 150, "voters": 40, "tastes": 200},
+    "100 voters with tastes of their own": {"gaps": [0, 0, 0], "per_pair": 150, "voters": 100, "tastes": 200},
+    "40 such voters, taken as unknown": {
+        "gaps": [0, 0, 0],
+        "per_pair": 150,
+        "voters": 40,
+        "tastes": 200,
+        "known": False,
+    },
 }
 
 

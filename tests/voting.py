@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from playground import votes
 from playground.standings import rating
@@ -143,19 +142,21 @@ def coverage(
 ) -> Coverage:
     """Simulate votes between models of these strengths and see whether the 95 % intervals hold the strengths.
 
-    A tie takes the place of one win of each (`ties` of the votes of a pair, in twos), so that it changes no strength.
+    `ties` of the votes are ties, whoever meets; the truth is then what endless such votes would show, ties as half.
     `tastes` is the standard deviation, in points, by which each voter sees each model differently.
     """
     rng, models = np.random.default_rng(seed), len(gaps)
-    truth = 1000 + np.array(gaps) - np.mean(gaps)
+    strength = 1000 + np.array(gaps) - np.mean(gaps)
+    share = 1 / (1 + 10 ** ((strength[None, :] - strength[:, None]) / 400))
+    truth = rating.strengths((ties / 2 + (1 - ties) * share) * (1 - np.eye(models)))
     first, second = (np.repeat(side, per_pair).astype(np.int32) for side in np.triu_indices(models, 1))
     held, extreme = np.zeros(models), 0
     for _ in range(simulations):
         voter = np.unique(rng.integers(voters, size=len(first)), return_inverse=True)[1].astype(np.int32)
-        seen = truth + tastes * rng.standard_normal((voters, models))
+        seen = strength + tastes * rng.standard_normal((voters, models))
         gap = seen[voter, second] - seen[voter, first]
         won = rng.random(len(first)) < 1 / (1 + 10 ** (gap / 400))
-        tied = _tied(first * models + second, won, ties, rng)
+        tied = rng.random(len(first)) < ties
         winner, loser = np.where(won, first, second), np.where(won, second, first)
         outcome = rating.outcomes(winner, loser, tied, models)
         found = rating.ratings(outcome, voter if known else None, models, rounds)
@@ -168,16 +169,6 @@ def coverage(
         extreme += bool(((wins == 0) | (wins == total)).any())
     by_model = held / simulations
     return Coverage(float(by_model.mean()), by_model.tolist(), extreme / simulations)
-
-
-def _tied(pair: rating.Codes, won: NDArray[np.bool_], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Votes that become ties: within a pair, as many of its wins as of its losses."""
-    tied = np.zeros(len(pair), np.bool_)
-    for each in np.unique(pair):
-        wins, losses = np.flatnonzero((pair == each) & won), np.flatnonzero((pair == each) & ~won)
-        count = min(rng.binomial(len(wins) + len(losses), share / 2), len(wins), len(losses))
-        tied[rng.permutation(wins)[:count]] = tied[rng.permutation(losses)[:count]] = True
-    return tied
 
 
 if __name__ == "__main__":
