@@ -72,7 +72,8 @@ def table(all_marks: list[Marks]) -> Iterator[str]:
     yield "|---|---:|" + "---:|" * len(all_marks)
     for kind, asked in all_marks[0].asked.items():
         yield f"| {kind} | {asked} | {' | '.join(f'{marks.share(kind):.0f} %' for marks in all_marks)} |"
-    yield f"| **overall** | {all_marks[0].counted} | {' | '.join(f'**{marks.overall:.1f} %**' for marks in all_marks)} |"
+    overall = " | ".join(f"**{marks.overall:.1f} %**" for marks in all_marks)
+    yield f"| **overall** | {all_marks[0].counted} | {overall} |"
 
 
 def facts(marks: Marks, folder: Path, learnt: dict[str, float]) -> str:

@@ -55,7 +55,6 @@ LARGE = Size(
     decay_steps=450,
     keep_from=1000,
     pairs_from=1100,
-    count_steps=180,
 )
 SMALL = Size(
     name="shapes-small",
