@@ -22,7 +22,7 @@ PROGRAMS = [*FILES, *(path for path in [ROOT / "app.py"] if path.exists())]
 LEVELS = {
     0: "types errors",
     1: "settings catalog library images meter memory fit votes standings answer asking figures pairs report weights "
-    "tokens",
+    "tokens line machine",
     2: "engines",
     3: "pool compare",
     4: "parts",
@@ -34,6 +34,7 @@ LEVEL = {name: level for level, names in LEVELS.items() for name in names.split(
 BESIDE = {
     ("answer", "meter"): "an answer carries its figures, and there must be one definition of them",
     ("pairs", "catalog"): "a pair is chosen from the rows of a catalog: its parameter, not its knowledge",
+    ("fit", "machine"): "a fit is judged against what a machine has: its parameter, not its knowledge",
 }
 """Imports within one level, each with its reason. The fewer the better."""
 
