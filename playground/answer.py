@@ -10,7 +10,11 @@ from playground.types import Answer, Delta, Event, Finished, Loading, Memory, Se
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """This side waits for the machine, on which something else loads or answers."""
+    """This side waits: for the machine, on which something else loads or answers, or for a place at a server that
+    answers few at once. `ahead` is how many wait before it."""
+
+    ahead: int = 0
+    server: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,16 @@ def advance(answer: Answer, change: Change) -> Answer:
         case Stopped():
             return _cut_short(replace(answer, status="stopped", finish_reason="stopped"))
         case Held():
-            return replace(answer, loading=Loading("waiting for the machine: another model is loading or answering"))
+            return replace(answer, status="waiting", loading=Loading(_waits(change)))
         case Loading():
             return replace(answer, status="loading", loading=change)
         case Ready(load_s, cold):
             return replace(answer, status="reading", loading=None, load_s=load_s, cold=cold)
+
+
+def _waits(held: Held) -> str:
+    what = "a place at its server" if held.server else "the machine: another model is loading or answering"
+    return f"waiting for {what}" + (f" · {held.ahead} ahead of you" if held.ahead else " · you are next")
 
 
 def _grow(answer: Answer, delta: Delta) -> Answer:

@@ -20,7 +20,7 @@ from playground.types import EngineName, ModelSpec, Sampling
 BUILT_IN = Path(__file__).with_name("models.toml")
 _REQUIRED = ("key", "title", "engine")
 _NUMBERS = {"temperature", "top_p", "parameters_b"}
-_INTEGERS = {"context_tokens", "max_tokens", "seed"}
+_INTEGERS = {"context_tokens", "max_tokens", "seed", "requests_at_once"}
 _BOOLEANS = {"reads_images", "thinking"}
 _ENGINES = typing.get_args(EngineName)
 
@@ -108,7 +108,7 @@ def _fits(name: str, value: object) -> bool:
     if name in _BOOLEANS:
         return isinstance(value, bool)
     if name in _INTEGERS:
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        return isinstance(value, int) and not isinstance(value, bool) and value >= (name == "requests_at_once")
     if name in _NUMBERS:
         return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
     return isinstance(value, str)
@@ -118,7 +118,7 @@ def _wanted(name: str) -> str:
     if name in _BOOLEANS:
         return "true or false"
     if name in _INTEGERS:
-        return "a whole number"
+        return "a whole number" + (" from 1" if name == "requests_at_once" else "")
     return "a number" if name in _NUMBERS else "text"
 
 

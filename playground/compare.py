@@ -10,13 +10,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
 from playground.answer import Change, Failed, Held, Measured, Ready, Stopped, advance, overlap, timed
 from playground.engines.base import Engine, MemoryWatch, Stream
 from playground.errors import PlaygroundError, PromptError
+from playground.line import Line
 from playground.types import (
     SIDES,
     Answer,
@@ -47,13 +48,15 @@ LAST_READING_S = 1.0
 @dataclass(frozen=True, slots=True)
 class Entrant:
     """One side of a race: who answers what, and how. `notice` is kept with the answer; `refusal` is why this side
-    cannot be asked at all, if it cannot: it then fails with that sentence, and its model is not even loaded."""
+    cannot be asked at all, if it cannot: it then fails with that sentence, and its model is not even loaded. `line` is
+    where it waits, if its server answers only so many at once."""
 
     engine: Engine
     messages: tuple[Message, ...]
     sampling: Sampling
     notice: str = ""
     refusal: str = ""
+    line: Line | None = None
 
     def images(self) -> int:
         """Images that this model gets."""
@@ -84,10 +87,10 @@ class Race:
         first_side: Side = "left",
         *,
         kept: Comparison | None = None,
-        device: threading.Lock | None = None,
+        device: Line | None = None,
     ) -> None:
         self._lanes = {side: _Lane(entrant) for side, entrant in entrants.items()}
-        self._device = device or threading.Lock()
+        self._device = device or Line()
         self._changes: SimpleQueue[tuple[Side, Change]] = SimpleQueue()
         self.now = Comparison(
             battle_id=str(uuid.uuid4()),
@@ -201,16 +204,10 @@ class Race:
         if not any(lane.entrant.engine.local for lane in lanes):
             yield
             return
-        held = self._device.acquire(blocking=False)
-        if not held:
-            self._post_all(sides, Held())
-        while not held and not all(lane.stopping.is_set() for lane in lanes):
-            held = self._device.acquire(timeout=0.1)
-        try:
+        with self._device.place(
+            lambda ahead: self._post_all(sides, Held(ahead)), lambda: all(lane.stopping.is_set() for lane in lanes)
+        ):
             yield
-        finally:
-            if held:
-                self._device.release()
 
     def _post_all(self, sides: tuple[Side, ...], change: Change) -> None:
         for side in sides:
@@ -222,7 +219,8 @@ class Race:
         try:
             if lane.entrant.refusal:
                 raise PromptError(lane.entrant.refusal)
-            last = self._prepare(side, lane) and self._read(side, lane)
+            with self._place(side, lane):
+                last = self._prepare(side, lane) and self._read(side, lane)
             self._changes.put((side, last if last else Stopped()))
         except PlaygroundError as error:
             self._changes.put((side, Failed(str(error))))
@@ -231,6 +229,13 @@ class Race:
             self._changes.put(
                 (side, Failed(f"Something unexpected happened ({error}); the app's log has the details."))
             )
+
+    def _place(self, side: Side, lane: _Lane) -> AbstractContextManager[object]:
+        """Hold one of the places of this side's server, if it has only so many. A stopped side waits no longer."""
+        line = lane.entrant.line
+        if line is None:
+            return nullcontext()
+        return line.place(lambda ahead: self._changes.put((side, Held(ahead, server=True))), lane.stopping.is_set)
 
     def _prepare(self, side: Side, lane: _Lane) -> bool:
         """Load the model if need be; False when a person stopped waiting for it (the load itself goes on)."""

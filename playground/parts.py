@@ -77,7 +77,8 @@ class Parts:
         messages, notice = asking.fit_to(spec, whole)
         sampling = asking.merge(question.sampling, spec.sampling)
         refusal = asking.unsayable(spec, message, messages[-1])
-        return Entrant(self.pool.engine(question.model), messages, sampling, "" if refusal else notice, refusal)
+        line = self.pool.line(question.model)
+        return Entrant(self.pool.engine(question.model), messages, sampling, "" if refusal else notice, refusal, line)
 
 
 def assemble(settings: Settings) -> Parts:

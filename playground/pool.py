@@ -8,6 +8,7 @@ from playground.catalog import Catalog
 from playground.engines import open_engine
 from playground.engines.base import Engine
 from playground.errors import PlaygroundError
+from playground.line import Line
 from playground.settings import Settings
 from playground.types import EngineState
 
@@ -19,7 +20,8 @@ class Pool:
         self._catalog, self._settings = catalog, settings
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
-        self.device = threading.Lock()
+        self._lines: dict[str, Line] = {}
+        self.device = Line()
 
     def engine(self, key: str) -> Engine:
         """The engine of that model. Raises CatalogError for an unknown key."""
@@ -28,6 +30,14 @@ class Pool:
             if key not in self._engines:
                 self._engines[key] = open_engine(spec, self._settings)
             return self._engines[key]
+
+    def line(self, key: str) -> Line | None:
+        """Where one waits for that model, if its row says how many requests it takes at once."""
+        places = self._catalog.row(key).requests_at_once
+        if places is None:
+            return None
+        with self._lock:
+            return self._lines.setdefault(key, Line(places))
 
     def state(self, key: str) -> EngineState:
         """Where that model is now; opens nothing and never blocks."""

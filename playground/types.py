@@ -84,7 +84,8 @@ class ModelSpec:
     """One row of a models file: all that is needed to open an engine. Capabilities default to no.
 
     `source` says where the weights are (see `weights.py`) or, for a server, its id of the model.
-    `parameters_b` is in billions. `sampling` holds the makers' recommended values.
+    `parameters_b` is in billions. `sampling` holds the makers' recommended values. `requests_at_once` is how many
+    requests the server is sent at the same time (None: any number); who comes later waits in line.
     """
 
     key: str
@@ -100,6 +101,7 @@ class ModelSpec:
     context_tokens: int | None = None
     parameters_b: float | None = None
     sampling: Sampling = Sampling()
+    requests_at_once: int | None = None
 
     @property
     def local(self) -> bool:

@@ -38,12 +38,13 @@ def test_a_row_has_every_field_that_a_model_has():
     path = write(
         LEAST + "base_url = 'http://127.0.0.1:1/v1'\napi_key_env = 'KEY'\nrevision = 'r1'\nquantization = '4 bit'\n"
         "reads_images = true\nthinking = true\ncontext_tokens = 4096\nparameters_b = 0.5\n"
+        "requests_at_once = 8\n"
         "sampling = {temperature = 1, top_p = 0.5, max_tokens = 9, seed = 0, thinking = false}\n"
     )
     sampling = Sampling(temperature=1, top_p=0.5, max_tokens=9, seed=0, thinking=False)
     address, origin = ("http://127.0.0.1:1/v1", "KEY"), ("r1", "4 bit")
     assert catalog.read(path) == [
-        ModelSpec("m", "M", "llama.cpp", "file:m.gguf", *address, *origin, True, True, 4096, 0.5, sampling)
+        ModelSpec("m", "M", "llama.cpp", "file:m.gguf", *address, *origin, True, True, 4096, 0.5, sampling, 8)
     ]
 
 
@@ -84,6 +85,7 @@ MISTAKES = {
     "fraction for a whole": (LEAST + "context_tokens = 1.5", "`context_tokens` must be a whole number, not 1.5"),
     "negative": (LEAST + "context_tokens = -1", "`context_tokens` must be a whole number, not -1"),
     "truth for a number": (LEAST + "parameters_b = true", "`parameters_b` must be a number, not True"),
+    "no place": (LEAST + "requests_at_once = 0", "`requests_at_once` must be a whole number from 1, not 0"),
     "truth for a whole": (LEAST + "context_tokens = true", "`context_tokens` must be a whole number, not True"),
     "no number": (LEAST + "parameters_b = nan", "`parameters_b` must be a number, not nan"),
     "endless number": (LEAST + "parameters_b = inf", "`parameters_b` must be a number, not inf"),

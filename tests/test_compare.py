@@ -11,6 +11,7 @@ import pytest
 from playground.compare import Entrant, Race
 from playground.engines.base import Stream
 from playground.errors import StreamError, WorkerError
+from playground.line import Line
 from playground.types import SIDES, Comparison, Image, Loading, Message, Pacing, Sampling, Side
 from tests.fakes import LIMIT_S, ScriptedEngine, Step, answer, comparison
 
@@ -27,7 +28,7 @@ def race(
     right: ScriptedEngine,
     pacing: Pacing = "together",
     first_side: Side = "left",
-    device: threading.Lock | None = None,
+    device: Line | None = None,
 ) -> Race:
     return Race({"left": entrant(left), "right": entrant(right)}, pacing, first_side, device=device)
 
@@ -47,6 +48,11 @@ def follow_until(shots: Iterator[Comparison], true_of: Callable[[Comparison], bo
             return now
         assert time.monotonic() < until, f"never came true; last: {now}"
     raise AssertionError("the race ended before it came true")
+
+
+def gone_after(seconds: float) -> Callable[[], bool]:
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() > until
 
 
 def side_is(side: Side, *statuses: str) -> Callable[[Comparison], bool]:
@@ -245,7 +251,7 @@ def test_together_they_overlap_and_are_contended_only_when_both_run_here(
 
 
 def test_two_races_on_one_device_do_not_overlap():
-    device = threading.Lock()
+    device = Line()
     engines = [ScriptedEngine(script=WORDS, local=True) for _ in range(4)]
     threads = [threading.Thread(target=finish, args=(race(engines[i], engines[i + 1], device=device),)) for i in (0, 2)]
     for thread in threads:
@@ -260,14 +266,14 @@ def test_two_races_on_one_device_do_not_overlap():
 
 
 def test_races_between_models_elsewhere_need_no_device():
-    device = threading.Lock()
+    device = Line()
     with device:
         assert finish(race(ScriptedEngine(), ScriptedEngine(), device=device)).left.status == "done"
 
 
 @pytest.mark.parametrize("pacing", ["in_turn", "together"])
 def test_a_race_waits_for_the_device_and_says_so(pacing: Pacing):
-    device = threading.Lock()
+    device = Line()
     left = ScriptedEngine(local=True)
     with device:
         shots = race(left, ScriptedEngine(local=True), pacing, device=device).snapshots(lambda: 0.01)
@@ -279,7 +285,7 @@ def test_a_race_waits_for_the_device_and_says_so(pacing: Pacing):
 
 @pytest.mark.parametrize("end", ["done", "failed", "stopped", "left alone"])
 def test_the_device_is_free_after_a_race_however_it_ended(end: str, gate: threading.Event):
-    device = threading.Lock()
+    device = Line()
     script: list[Step] = [(0.0, "a"), gate, *([StreamError("no")] if end == "failed" else [])]
     running = race(ScriptedEngine(script=script, local=True), ScriptedEngine(local=True), "in_turn", device=device)
     shots = running.snapshots(lambda: 0.01)
@@ -293,7 +299,82 @@ def test_the_device_is_free_after_a_race_however_it_ended(end: str, gate: thread
         shots.close()
     else:
         assert list(shots)[-1].left.status == end
-    assert device.acquire(timeout=LIMIT_S)
+    with device.place(lambda ahead: None, gone_after(LIMIT_S)) as free:
+        assert free
+
+
+# -- the line before a server that answers few at once --
+
+
+def waiting(engine: ScriptedEngine, line: Line, other: ScriptedEngine | None = None) -> Race:
+    """A race of which the left side needs a place in that line."""
+    left = Entrant(engine, QUESTION, Sampling(), line=line)
+    return Race({"left": left, "right": entrant(other or ScriptedEngine())}, "together")
+
+
+def test_who_waits_for_a_place_is_told_the_position_and_the_other_side_does_not_wait():
+    line = Line(1)
+    with line:
+        ahead = [waiting(ScriptedEngine(), line).snapshots(lambda: 0.01) for _ in range(2)]
+        for shots in ahead:
+            follow_until(shots, lambda now: now.left.loading is not None)
+        last = waiting(ScriptedEngine(), line).snapshots(lambda: 0.01)
+        now = follow_until(last, lambda now: now.left.loading is not None and now.right.final)
+        assert (now.left.status, now.left.loading.stage) == (
+            "waiting",
+            "waiting for a place at its server · 2 ahead of you",
+        )
+        assert now.right.status == "done"
+        ahead[0].close()
+        now = follow_until(last, lambda now: "1 ahead of you" in now.left.loading.stage)
+    for shots in (ahead[1], last):
+        assert list(shots)[-1].left.status == "done"
+    assert not line.locked()
+
+
+def test_no_more_requests_than_places_are_under_way_and_first_come_is_first_served():
+    line, work = Line(2), [ScriptedEngine(str(n), [(0.0, "a"), (0.02, "b")]) for n in range(6)]
+    threads = [threading.Thread(target=finish, args=(waiting(engine, line),)) for engine in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    moments = sorted([(begin, 1) for engine in work for begin, _ in engine.work])
+    moments += [(end, -1) for engine in work for _, end in engine.work]
+    running, most = 0, 0
+    for _, step in sorted(moments):
+        running += step
+        most = max(most, running)
+    assert (most, running, line.locked()) == (2, 0, False)
+
+
+def test_waiting_for_a_place_is_no_part_of_a_latency(gate: threading.Event):
+    line = Line(1)
+    with line:
+        shots = waiting(ScriptedEngine(), line).snapshots(lambda: 0.01)
+        follow_until(shots, lambda now: now.left.loading is not None)
+        time.sleep(0.3)
+    done = list(shots)[-1]
+    assert (done.left.timing.total_s, done.left.load_s) == (pytest.approx(0, abs=0.25), None)
+
+
+def test_a_side_that_waits_for_a_place_can_be_stopped_and_is_never_asked():
+    line, left = Line(1), ScriptedEngine()
+    with line:
+        running = waiting(left, line)
+        shots = running.snapshots(lambda: 0.01)
+        follow_until(shots, lambda now: now.left.loading is not None)
+        running.stop("left")
+        done = list(shots)[-1]
+    assert (done.left.status, done.left.loading, done.right.status) == ("stopped", None, "done")
+    assert left.asked == []
+
+
+@pytest.mark.parametrize("error", [StreamError("no"), ValueError("bug")])
+def test_a_place_is_free_after_an_answer_that_failed(error: Exception):
+    line = Line(1)
+    assert finish(waiting(ScriptedEngine(script=[error]), line)).left.status == "failed"
+    assert not line.locked()
 
 
 # -- stopping --
@@ -362,7 +443,7 @@ def test_a_race_can_be_stopped_before_it_runs():
 
 @pytest.mark.parametrize("pacing", ["in_turn", "together"])
 def test_a_race_can_be_stopped_while_it_waits_for_the_device(pacing: Pacing):
-    device = threading.Lock()
+    device = Line()
     left, right = ScriptedEngine(local=True), ScriptedEngine(local=True)
     with device:
         running = race(left, right, pacing, device=device)
@@ -376,7 +457,7 @@ def test_a_race_can_be_stopped_while_it_waits_for_the_device(pacing: Pacing):
 
 
 def test_one_side_can_be_stopped_while_both_wait_for_the_device():
-    device = threading.Lock()
+    device = Line()
     left, right = ScriptedEngine(local=True), ScriptedEngine(local=True)
     with device:
         running = race(left, right, device=device)

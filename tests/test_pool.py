@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -85,6 +86,18 @@ def test_a_models_state_is_known_without_opening_it(pool: Pool, engines: dict[st
 def test_an_open_engine_tells_its_own_state(pool: Pool, engines: dict[str, ScriptedEngine]):
     list(pool.engine("small").prepare())
     assert pool.state("small") == EngineState("ready")
+
+
+def test_a_row_that_limits_requests_has_one_line_for_everybody_and_others_have_none():
+    rows = Catalog([replace(row("few", "openai"), requests_at_once=2), row("many", "openai")])
+    mine = Pool(rows, Settings())
+    line = mine.line("few")
+    assert mine.line("few") is line
+    assert mine.line("many") is None
+    with line, line:
+        assert line.locked()
+    with pytest.raises(CatalogError):
+        mine.line("nobody")
 
 
 def test_warming_loads_local_models_and_leaves_the_others_alone(pool: Pool, engines: dict[str, ScriptedEngine]):
