@@ -200,8 +200,9 @@ def test_when_neither_side_sees_the_page_names_models_that_do(
     alert = tab.get_by_role("alert").first
     playwright.expect(alert).to_contain_text("cannot see images, so nothing was sent", timeout=LONG_S)
     playwright.expect(alert).to_contain_text("Quick 1B")
-    tab.get_by_role("button", name="Use Quick 1B").click()
-    playwright.expect(tab.get_by_label("Right model", exact=True)).to_have_value("Quick 1B", timeout=LONG_S)
+    tab.get_by_role("button", name="Use Quick 1B and Shapes small").click()
+    playwright.expect(tab.get_by_label("Left model", exact=True)).to_have_value("Quick 1B", timeout=LONG_S)
+    playwright.expect(tab.get_by_label("Right model", exact=True)).to_have_value(re.compile("Shapes"), timeout=LONG_S)
     tab.get_by_role("button", name="Send", exact=True).click()
     finished(tab)
     playwright.expect(tab.get_by_role("img", name="picture 1")).to_be_visible()

@@ -13,10 +13,11 @@ import pytest
 
 from playground import catalog, library, votes, weights
 from tests import site
-from tests.browser import LONG_S, answer, finished, playwright, vote_button
+from tests.browser import LONG_S, MARKS, answer, browser, finished, playwright, visit
 
 PROMPTS = {prompt.id: prompt for prompt in library.load(site.ROOT / "prompts")}
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+__all__ = ["browser", "visit"]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_both_models_say_what_is_in_the_picture(visit: Callable[..., object], sh
     for side in ("left", "right"):
         playwright.expect(answer(tab, side).locator(".prose").last).to_contain_text(re.compile("red", re.IGNORECASE))
         playwright.expect(answer(tab, side)).not_to_contain_text("Cannot see images")
-    vote_button(tab, "Tie").click()
+    tab.get_by_role("button", name="Tie").click()
     playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
 
 
@@ -73,7 +74,7 @@ def test_the_pictures_hash_is_in_the_vote(visit: Callable[..., object], shapes_u
     tab = visit(shapes_url)
     send(tab, "shapes-05")
     finished(tab)
-    vote_button(tab, "Right is better").click()
+    tab.get_by_role("button", name="Right is better").click()
     note = tab.get_by_text("Thank you.")
     playwright.expect(note).to_be_visible(timeout=LONG_S)
     path = Path(note.inner_text().removeprefix("Thank you. Your vote is in ").removesuffix("."))
