@@ -145,3 +145,18 @@ def test_updates_are_at_most_15_a_second_and_share_a_budget(watchers: int) -> No
     assert per_second <= FASTEST_PER_S
     assert per_second * watchers <= BUDGET_PER_S + 1e-6
     assert pace.every_s() == pytest.approx(1 / FASTEST_PER_S)
+
+
+def test_what_a_server_says_of_itself_stands_beside_our_own_figures() -> None:
+    timings = {"predicted_per_second": 85.6, "prompt_per_second": 1234.4, "cache_n": 7.0}
+    told = replace(DONE, server=timings, usage=Usage(10, 0, 21, 7, "server"))
+    text = Tags(show.all_figures(replace(PAIR, left=told))).text
+    assert "86 tok/sserver's own speed–" in text
+    assert "1,234 tok/sserver's reading speed–" in text
+    assert "7 tokprompt tokens from a cache–" in text
+
+
+def test_where_no_server_says_anything_of_itself_there_is_no_line_for_it() -> None:
+    text = Tags(show.all_figures(PAIR)).text
+    assert "server's" not in text
+    assert "cache" not in text

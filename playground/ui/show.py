@@ -171,7 +171,7 @@ def all_figures(comparison: Comparison) -> str:
     """The figures that are not in `tape`, the token counts and their source, and what the server itself says."""
     lines = [_line(figure, comparison) for figure in FIGURES if figure.name not in AT_A_GLANCE]
     lines += [_tokens(name, comparison) for name in ("prompt", "thinking", "answer")]
-    return f'<section class="tape" aria-label="More figures">{"".join(lines)}{_server_line(comparison)}</section>'
+    return f'<section class="tape" aria-label="More figures">{"".join(lines)}{_server_lines(comparison)}</section>'
 
 
 def _pacing(comparison: Comparison) -> str:
@@ -209,13 +209,22 @@ def _tokens(name: str, comparison: Comparison) -> str:
     return _plain_row(f"{name} tokens", values)
 
 
-def _server_line(comparison: Comparison) -> str:
-    """The server's own rate, where it gives one, beside ours."""
-    rates = [comparison.side(side).server.get("predicted_per_second") for side in SIDES]
-    if rates == [None, None]:
-        return ""
-    return _plain_row(
-        "server's own speed", ["–" if rate is None else f"{rate:.0f} <small>tok/s</small>" for rate in rates]
+_SERVER_RATES = (
+    ("server's own speed", "predicted_per_second"),
+    ("server's reading speed", "prompt_per_second"),
+)
+"""Names of llama.cpp's `timings`; other servers send none."""
+
+
+def _server_lines(comparison: Comparison) -> str:
+    """What the servers themselves say, where one of them says it, beside ours."""
+    answers = [comparison.side(side) for side in SIDES]
+    said = [(name, "tok/s", [a.server.get(key) for a in answers]) for name, key in _SERVER_RATES]
+    said.append(("prompt tokens from a cache", "tok", [a.usage.cached_tokens for a in answers]))
+    return "".join(
+        _plain_row(name, ["–" if n is None else f"{n:,.0f} <small>{unit}</small>" for n in values])
+        for name, unit, values in said
+        if values != [None, None]
     )
 
 
