@@ -20,6 +20,7 @@ from tests import voting
 from tests.voting import SPECS, cast
 
 FILE = Path("votes.csv")
+GOLDEN_2 = Path(__file__).parent / "golden" / "votes-2.csv"
 GOLDEN_1 = Path(__file__).parent / "golden" / "votes-1.csv"
 NASTY = 'one\r\n"two", three\n,,"\n\r␍␛\x00é漢\n'
 
@@ -147,7 +148,7 @@ def test_a_file_of_schema_1_is_migrated_and_the_old_one_stays():
     FILE.chmod(0o640)
     before = list(votes.read(FILE))
     (said,) = VoteBook(FILE).mend()
-    assert said == "votes.csv was of schema 1 and is now of schema 2. The old file is votes.csv.bak-1."
+    assert said == "votes.csv was of schema 1 and is now of schema 3. The old file is votes.csv.bak-1."
     assert list(votes.read(FILE)) == before
     assert FILE.stat().st_mode & 0o777 == 0o640
     assert Path("votes.csv.bak-1").read_bytes() == GOLDEN_1.read_bytes()
@@ -162,9 +163,22 @@ def test_what_schema_1_knew_is_kept_and_what_it_did_not_know_is_empty():
     assert (two["answer_a"], two["prompt"], two["system"]) == ('lines\r\nand, "quotes"\nand \r alone', "'=x", "=1+1")
     assert three["answer_a"] == "a ␍ sign and a ␛ one"
     assert (three["counted"], three["not_counted_reason"], three["status_a"]) == ("false", "left failed", "failed")
-    assert (one["voter"], one["blind"], one["decision_s"], one["schema_version"]) == ("", "false", "", "2")
+    assert (one["voter"], one["blind"], one["decision_s"], one["schema_version"]) == ("", "false", "", "3")
     assert (one["prompt_sha256"], one["answer_chars_a"]) == (four["prompt_sha256"], "4")
     assert tuple(one) == tuple(four) == votes.COLUMNS
+
+
+def test_what_schema_2_did_not_know_is_found_in_its_texts_where_they_were_logged():
+    shutil.copy(GOLDEN_2, FILE)
+    (said,) = VoteBook(FILE).mend()
+    assert "was of schema 2 and is now of schema 3" in said
+    old = dict.fromkeys(schema.HEADERS[2], "")
+    texts = {"prompt": "Что это?", "answer_a": "# Title\n- one\n- **two**", "answer_b": ""}
+    logged = schema.upgrade({**old, **texts, **schema.fingerprints({**old, **texts})}, 2)
+    assert (logged["script"], logged["markdown_a"], logged["markdown_b"]) == ("cyrillic", "4", "0")
+    unlogged = schema.upgrade({**old, **schema.fingerprints({**old, **texts})}, 2)
+    assert (unlogged["script"], unlogged["markdown_a"], unlogged["markdown_b"]) == ("", "", "0")
+    assert [row["vote_id"] for row in votes.read(FILE)] == [row["vote_id"] for row in votes.read(GOLDEN_2)]
 
 
 @pytest.mark.usefixtures("without_sync")
@@ -263,7 +277,7 @@ def test_columns_are_read_quickly_as_they_are_read_row_by_row(texts: list[str]):
 
 def test_columns_of_older_and_foreign_files_are_read_too():
     (batch,) = votes.batches([GOLDEN_1], ["battle_id", "schema_version"])
-    assert batch == {"battle_id": ["b-1", "b-2", "b-3"], "schema_version": ["2", "2", "2"]}
+    assert batch == {"battle_id": ["b-1", "b-2", "b-3"], "schema_version": ["3", "3", "3"]}
     FILE.write_text("date,amount\n")
     with pytest.raises(VoteError, match="not a votes file"):
         list(votes.batches([FILE], ["battle_id"]))

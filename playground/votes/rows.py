@@ -12,7 +12,7 @@ from playground.errors import VoteError
 from playground.types import SIDES, WINNERS, Answer, Comparison, ModelSpec, Sampling, Side, Vote
 from playground.votes import guards
 from playground.votes.guards import Check
-from playground.votes.schema import FIGURES, SCHEMA_VERSION, TEXTS, fingerprints
+from playground.votes.schema import FIGURES, SCHEMA_VERSION, TEXTS, fingerprints, looks
 
 REASON_CHARS = 2_000
 """Longer words of a voter are cut, with a mark that says so."""
@@ -72,7 +72,7 @@ def row(
     }
     for side in SIDES:
         cells |= _side(comparison.side(side), specs[side], vote.sampling.get(side, Sampling()), _LETTERS[side])
-    cells |= fingerprints(texts) | {"counted": not cells["not_counted_reason"]}
+    cells |= fingerprints(texts) | looks(texts) | {"counted": not cells["not_counted_reason"]}
     return cells | (texts if log_texts else dict.fromkeys(TEXTS, ""))
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 
-SCHEMA_VERSION = 2
+from playground.votes import traits
+
+SCHEMA_VERSION = 3
 
 _SIDE_1 = (
     "status finish_reason images_sent notice load_s ttft_s ttfa_s total_s decode_tokens_per_s chars_per_s "
@@ -16,15 +18,19 @@ _SIDE_1 = (
     "weights_bytes peak_bytes process_bytes memory_method cold contended elsewhere "
     "engine revision quantization temperature top_p max_tokens seed thinking"
 )
-_SIDE_2 = (
-    "ttft_s decode_tokens_per_s peak_bytes answer_chars "
+_LOOKED_AT_2 = "ttft_s decode_tokens_per_s peak_bytes answer_chars"
+_REST_2 = (
     "status finish_reason load_s ttfa_s total_s chars_per_s chunk_gap_p50_s chunk_gap_p95_s "
     "prompt_tokens reasoning_tokens answer_tokens cached_tokens tokens_source reasoning_chars answer_sha256 "
     "weights_bytes process_bytes memory_method cold contended elsewhere images_sent "
     "engine revision quantization temperature top_p max_tokens seed thinking"
 )
-FIGURES: tuple[str, ...] = tuple(_SIDE_2.split())
+FIGURES: tuple[str, ...] = (*_LOOKED_AT_2.split(), "markdown", *_REST_2.split())
 """What is kept of each side: `ttft_s` stands in the columns `ttft_s_a` and `ttft_s_b`."""
+_END_2 = (
+    "prompt_sha256 prompt_chars system_sha256 system_chars app_version schema_version "
+    "reason prompt system notice_a notice_b answer_a answer_b reasoning_a reasoning_b"
+)
 
 
 def _sides(names: str) -> str:
@@ -45,9 +51,14 @@ HEADERS: Mapping[int, tuple[str, ...]] = {
     2: _columns(
         "vote_id battle_id supersedes voted_at voter model_a model_b winner counted not_counted_reason checks",
         "blind pacing first_side turn prompt_id image_sha256 decision_s",
-        _sides(_SIDE_2),
-        "prompt_sha256 prompt_chars system_sha256 system_chars app_version schema_version",
-        "reason prompt system notice_a notice_b answer_a answer_b reasoning_a reasoning_b",
+        _sides(f"{_LOOKED_AT_2} {_REST_2}"),
+        _END_2,
+    ),
+    3: _columns(
+        "vote_id battle_id supersedes voted_at voter model_a model_b winner counted not_counted_reason checks",
+        "blind pacing first_side turn prompt_id script image_sha256 decision_s",
+        _sides(f"{_LOOKED_AT_2} markdown {_REST_2}"),
+        _END_2,
     ),
 }
 """The columns of each schema. A header that was ever written stays here."""
@@ -75,13 +86,28 @@ def fingerprints(texts: Mapping[str, str]) -> Row:
     return cells
 
 
+def looks(texts: Mapping[str, str]) -> Row:
+    """More cells that stay when texts are not logged: what kind of text it was."""
+    counts = {f"markdown_{letter}": str(traits.markdown(texts[f"answer_{letter}"])) for letter in "ab"}
+    return {"script": traits.script(texts["prompt"]), **counts}
+
+
 def _from_1(row: Row) -> Row:
     """Schema 2 knows the voter, whether names were hidden, how long a decision took, corrections and fingerprints."""
     unknown = {"voter": "", "blind": "false", "decision_s": "", "reason": "", "supersedes": "", "checks": ""}
     return {**row, **unknown, **fingerprints(row), "schema_version": "2"}
 
 
-STEPS: Mapping[int, Callable[[Row], Row]] = {1: _from_1}
+def _from_2(row: Row) -> Row:
+    """Schema 3 knows the prompt's script and the answers' Markdown. Of texts that were not logged both stay unknown."""
+    cells = looks(row)
+    unlogged = [
+        f"markdown_{letter}" for letter in "ab" if not row[f"answer_{letter}"] and row[f"answer_sha256_{letter}"]
+    ]
+    return {**row, **cells, **dict.fromkeys(unlogged, ""), "schema_version": "3"}
+
+
+STEPS: Mapping[int, Callable[[Row], Row]] = {1: _from_1, 2: _from_2}
 """From each older schema to the next."""
 
 
