@@ -29,7 +29,7 @@ def main() -> None:
     try:
         page.serve(page.build(house), house)
     finally:
-        house.pool.close()
+        house.close()
 
 
 if __name__ == "__main__":

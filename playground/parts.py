@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from playground import asking, catalog, compare, library, pairs, weights
+from playground import asking, catalog, compare, library, pairs, votes, weights
 from playground.catalog import Catalog
 from playground.compare import Entrant, Race
 from playground.errors import UsageError
@@ -14,6 +16,9 @@ from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import SIDES, Comparison, Message, ModelSpec, Pacing, Prompt, Sampling, Side
 from playground.votes import VoteBook
+
+if TYPE_CHECKING:
+    from playground.votes.sync import Sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,17 @@ class Parts:
     book: VoteBook
     prompts: tuple[Prompt, ...]
     pair: pairs.Pair
+    sync: Sync | None = None
     turns: itertools.count[int] = field(default_factory=itertools.count)
+
+    def close(self) -> None:
+        """End what runs. Votes first: whoever ends the app may not wait for the models."""
+        self.book.close()
+        try:
+            if self.sync:
+                self.sync.close()
+        finally:
+            self.pool.close()
 
     def default_pacing(self, left: str, right: str) -> Pacing:
         """In turn when both would share this machine, together otherwise."""
@@ -88,14 +103,28 @@ def assemble(settings: Settings) -> Parts:
     def present(spec: ModelSpec) -> bool:
         return weights.locate(spec, settings.cache) is not None
 
+    path = votes.place(settings.votes, own=settings.on_space or bool(settings.sync_to))
+    pair = pairs.choose(rows, settings.left, settings.right, present)
+    prompts = library.load(settings.prompts) if settings.prompts.is_dir() else ()
+    sync = _sync(settings, path)  # last: from here on a thread runs
     return Parts(
         settings=settings,
         catalog=rows,
         pool=Pool(rows, settings),
-        book=VoteBook(settings.votes),
-        prompts=library.load(settings.prompts) if settings.prompts.is_dir() else (),
-        pair=pairs.choose(rows, settings.left, settings.right, present),
+        book=VoteBook(path, gate=sync.gate if sync else None),
+        prompts=prompts,
+        pair=pair,
+        sync=sync,
     )
+
+
+def _sync(settings: Settings, path: Path) -> Sync | None:
+    if not settings.sync_to:
+        return None
+    from playground.votes.sync import Sync  # huggingface_hub, which others do without
+
+    endpoint = settings.environ.get("HF_ENDPOINT")
+    return Sync(settings.sync_to, settings.secret("HF_TOKEN"), path, settings.sync_minutes, endpoint)
 
 
 def describe(rows: Sequence[ModelSpec], pool: Pool) -> list[dict[str, object]]:

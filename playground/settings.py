@@ -30,7 +30,14 @@ class Settings:
     cache: Path = field(default_factory=lambda: user_cache_path(APP_NAME))
     threads: int | None = None
     stall_s: float = 300.0
+    sync_to: str = ""
+    sync_minutes: float = 5.0
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def on_space(self) -> bool:
+        """The app runs as a Hugging Face Space."""
+        return bool(self.environ.get("SPACE_ID"))
 
     def secret(self, name: str) -> str | None:
         """The value of an environment variable that holds a key, or None when it is unset or empty."""
@@ -73,8 +80,25 @@ def page_parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     share = _env(env, "SHARE").lower() in {"1", "true", "yes"}
     parser.add_argument("--share", action="store_true", default=share, help="public link through gradio.live")
     votes = _path(env, "VOTES") or Path("votes/votes.csv")
-    parser.add_argument("--votes", type=Path, default=votes, metavar="FILE", help="where votes go (CSV)")
+    parser.add_argument("--votes", type=Path, default=votes, metavar="PATH", help="where votes go (CSV), or a folder")
+    _add_sync_flags(parser, env)
     return parser
+
+
+def _add_sync_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) -> None:
+    parser.add_argument(
+        "--sync-to",
+        default=_env(env, "SYNC_TO"),
+        metavar="OWNER/DATASET",
+        help="copy votes to this dataset of the Hugging Face Hub, by the token in HF_TOKEN (default: nowhere)",
+    )
+    parser.add_argument(
+        "--sync-minutes",
+        type=_seconds,
+        default=_env(env, "SYNC_MINUTES", "5"),
+        metavar="N",
+        help="time between two copies",
+    )
 
 
 def read(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None) -> Settings:

@@ -19,6 +19,8 @@ EVERY_FLAG = {
     "port": "8080",
     "votes": "mine.csv",
     "stall_s": "2.5",
+    "sync_to": "team/votes",
+    "sync_minutes": "1.5",
 }
 EVERY_VARIABLE = {f"PLAYGROUND_{name.upper()}": value for name, value in EVERY_FLAG.items()}
 TOLD = Settings(
@@ -32,6 +34,8 @@ TOLD = Settings(
     share=True,
     votes=Path("mine.csv"),
     stall_s=2.5,
+    sync_to="team/votes",
+    sync_minutes=1.5,
 )
 
 

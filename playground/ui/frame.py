@@ -46,7 +46,7 @@ def ballot(tab: Layout, parts: Parts, now: Comparison | None, winner: Winner | N
     """The vote buttons, possible or not, and the line that says why."""
     can = show.can_vote(now) and winner is None
     buttons: Update = {button: gr.update(interactive=can) for button in tab.answers.votes.values()}
-    note = show.vote_note(now, str(parts.settings.votes), winner, error)
+    note = show.vote_note(now, str(parts.book.path), winner, error)
     return buttons | {tab.answers.note: note, tab.answers.voted: show.voted(winner)}
 
 

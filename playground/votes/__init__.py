@@ -9,6 +9,7 @@ from __future__ import annotations
 from playground.votes.book import VoteBook
 from playground.votes.cells import escape, unescape
 from playground.votes.guards import Limits
+from playground.votes.places import place, readable
 from playground.votes.reading import batches, files, read, read_all
 from playground.votes.rows import new, not_counted_reason, row, taking_back
 from playground.votes.schema import COLUMNS, SCHEMA_VERSION
@@ -23,8 +24,10 @@ __all__ = [
     "files",
     "new",
     "not_counted_reason",
+    "place",
     "read",
     "read_all",
+    "readable",
     "row",
     "taking_back",
     "unescape",

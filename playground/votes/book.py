@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -25,7 +25,8 @@ class VoteBook:
     """One votes file. Any number of threads and processes may append to the same one.
 
     With `log_texts` off, prompts, answers and words of the voter stay out of the file; their hashes and lengths go in.
-    `notices` says what was mended in the file, in words for the person who runs the app.
+    `notices` says what was mended in the file, in words for the person who runs the app. `gate` is entered around
+    every write: whoever copies the file elsewhere holds it while they look at it.
     """
 
     def __init__(
@@ -35,9 +36,11 @@ class VoteBook:
         log_texts: bool = True,
         limits: Limits = Limits(),  # noqa: B008 - frozen, so one default may be shared
         clock: Callable[[], float] = time.monotonic,
+        gate: AbstractContextManager[object] | None = None,
     ) -> None:
         self.path, self.log_texts, self.limits = path, log_texts, limits
         self.notices: list[str] = []
+        self._gate, self._closed = gate or nullcontext(), False
         self._clock = clock
         self._lock = threading.Lock()
         self._last: dict[str, str] = {}
@@ -77,6 +80,11 @@ class VoteBook:
             self._taken_back.add(battle_id)
         return undo
 
+    def close(self) -> None:
+        """Take no vote any more, so that what is copied elsewhere at the end is all there will be."""
+        with self._lock:
+            self._closed = True
+
     def voted(self, battle_id: str) -> bool:
         """This comparison has its vote, and it was not taken back."""
         return battle_id in self._last and battle_id not in self._taken_back
@@ -90,6 +98,8 @@ class VoteBook:
             raise VoteError("This comparison has its vote already. Ask something new to vote again.")
 
     def _store(self, vote: Vote, specs: Mapping[Side, ModelSpec], doubt: str) -> None:
+        if self._closed:
+            raise VoteError("The app is being ended, so your vote was NOT stored. Vote again when it is back.")
         now_s, prompt = self._clock(), fingerprint(vote.prompt)
         past = [] if vote.supersedes else self._memory.of(vote.voter, now_s)  # a correction is not one vote more
         checks = (
@@ -109,7 +119,7 @@ class VoteBook:
         """The file's lock across processes; what goes wrong under it is told as VoteError."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self.path}.lock", timeout=LOCK_WAIT_S, poll_interval=_POLL_S):
+            with self._gate, FileLock(f"{self.path}.lock", timeout=LOCK_WAIT_S, poll_interval=_POLL_S):
                 yield
         except Timeout as error:
             raise VoteError(
