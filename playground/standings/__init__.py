@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from playground.standings import ballots, tally
 from playground.standings.ballots import COLUMNS, EVERY, Filter
 from playground.standings.effective import effective
-from playground.standings.values import PRELIMINARY, ROUNDS, Figures, Pair, Rating, Share, Standing, Standings
+from playground.standings.values import PRELIMINARY, ROUNDS, Figures, Pair, Rating, Share, Standing, Standings, Style
 
 __all__ = [
     "COLUMNS",
@@ -23,6 +23,7 @@ __all__ = [
     "Share",
     "Standing",
     "Standings",
+    "Style",
     "count",
     "effective",
     "of",

@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.standings.effective import standing
+from playground.standings.sizes import UNKNOWN
 from playground.standings.values import Figures
 from playground.types import WINNERS
 
 FIGURES = tuple(figure.name for figure in fields(Figures))
+NUMBERS = (*FIGURES, "markdown")
 COLUMNS: tuple[str, ...] = (
     *("vote_id", "supersedes", "voted_at", "voter", "model_a", "model_b", "winner", "counted", "blind", "pacing"),
-    *("prompt_id", "image_sha256"),
-    *(f"{name}_{letter}" for name in FIGURES for letter in "ab"),
+    *("prompt_id", "script", "image_sha256"),
+    *(f"{name}_{letter}" for name in NUMBERS for letter in "ab"),
 )
 """What is read of each row."""
 A, B, TIE, BOTH_BAD = range(len(WINNERS))
@@ -33,7 +35,9 @@ Flags = NDArray[np.bool_]
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which votes are looked at. `prompts` is the beginning of prompt ids; `subjects` gives each id its subject.
-    `since` is an ISO date, or the beginning of one, or a date and hour: 2026-11-01T13."""
+    `script` is that of the prompt, "unknown" where there is none. `size` is the class of both models; `sizes` gives
+    each model its class, and those it does not name are "unknown". `since` is an ISO date, or the beginning of one, or
+    a date and hour: 2026-11-01T13."""
 
     prompts: str = ""
     subject: str = ""
@@ -41,6 +45,9 @@ class Filter:
     images: bool | None = None
     blind_only: bool = False
     pacing: str = ""
+    script: str = ""
+    size: str = ""
+    sizes: Mapping[str, str] = field(default_factory=dict)
     since: str = ""
 
 
@@ -74,6 +81,7 @@ class Ballots:
     voters: tuple[str, ...]
     prompts: tuple[str, ...]
     pacings: tuple[str, ...]
+    scripts: tuple[str, ...]
     hours: tuple[str, ...]
     stands: Flags
     counted: Flags
@@ -85,6 +93,7 @@ class Ballots:
     voter: Codes
     prompt: Codes
     pacing: Codes
+    script: Codes
     hour: Codes
     figures: Mapping[str, Numbers]
 
@@ -98,7 +107,8 @@ def columns(rows: Iterable[Mapping[str, str]]) -> Iterator[dict[str, Sequence[st
 
 def gather(batches: Iterable[Mapping[str, Sequence[str]]]) -> Ballots:
     """All rows of the batches."""
-    models, voters, prompts, pacings, hours, winners = Names(), Names(), Names(), Names(), Names(), Names(*WINNERS)
+    models, voters, prompts, pacings, scripts, hours = Names(), Names(), Names(), Names(), Names(), Names()
+    winners = Names(*WINNERS)
     ids: list[str] = []
     supersedes: list[str] = []
     parts: list[dict[str, NDArray[np.generic]]] = []
@@ -115,9 +125,10 @@ def gather(batches: Iterable[Mapping[str, Sequence[str]]]) -> Ballots:
             "voter": voters.codes(batch["voter"]),
             "prompt": prompts.codes(batch["prompt_id"]),
             "pacing": pacings.codes(batch["pacing"]),
+            "script": scripts.codes(batch["script"]),
             "hour": hours.codes([cell[:_HOUR] for cell in batch["voted_at"]]),
         }
-        part |= {name: np.array([_numbers(batch[f"{name}_{x}"]) for x in "ab"], np.float32).T for name in FIGURES}
+        part |= {name: np.array([_numbers(batch[f"{name}_{x}"]) for x in "ab"], np.float32).T for name in NUMBERS}
         parts.append(part)
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else _nothing()
     return Ballots(
@@ -125,9 +136,10 @@ def gather(batches: Iterable[Mapping[str, Sequence[str]]]) -> Ballots:
         voters=voters.names,
         prompts=prompts.names,
         pacings=pacings.names,
+        scripts=scripts.names,
         hours=hours.names,
         stands=np.array(standing(ids, supersedes), np.bool_),
-        figures={name: whole.pop(name).astype(np.float32, copy=False) for name in FIGURES},
+        figures={name: whole.pop(name).astype(np.float32, copy=False) for name in NUMBERS},
         **whole,
     )
 
@@ -151,10 +163,10 @@ def _number(cell: str) -> float:
 
 
 def _nothing() -> dict[str, NDArray[np.generic]]:
-    codes = ("winner", "left", "right", "voter", "prompt", "pacing", "hour")
+    codes = ("winner", "left", "right", "voter", "prompt", "pacing", "script", "hour")
     empty = {name: np.zeros(0, np.int32) for name in codes}
     flags = {name: np.zeros(0, np.bool_) for name in ("counted", "blind", "images")}
-    figures = {name: np.zeros((0, 2), np.float32) for name in FIGURES}
+    figures = {name: np.zeros((0, 2), np.float32) for name in NUMBERS}
     return {**empty, **flags, **figures}
 
 
@@ -167,6 +179,11 @@ def chosen(ballots: Ballots, only: Filter) -> Flags:
         keep &= _named(ballots.prompts, ballots.prompt, lambda name: only.subjects.get(name) == only.subject)
     if only.pacing:
         keep &= _named(ballots.pacings, ballots.pacing, lambda name: name == only.pacing)
+    if only.script:
+        keep &= _named(ballots.scripts, ballots.script, lambda name: (name or UNKNOWN) == only.script)
+    if only.size:
+        for side in (ballots.left, ballots.right):
+            keep &= _named(ballots.models, side, lambda name: only.sizes.get(name, UNKNOWN) == only.size)
     if only.images is not None:
         keep &= ballots.images == only.images
     if only.blind_only:

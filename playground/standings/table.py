@@ -74,6 +74,14 @@ def _notes(found: Standings) -> list[str]:
         notes.append(f"About {found.needed} decisive votes more would show a difference like this one (80 % power).")
     elif found.needed == 0:
         notes.append("There are enough decisive votes to show a difference like this one (80 % power).")
+    if found.style:
+        effect = found.style
+        notes += [
+            f"At equal style (length and Markdown, over {effect.votes} decisive votes), win shares would be: "
+            f"{', '.join(f'{one.model} {share(one.level_share)}' for one in found.models)}.",
+            f"Of equal models, an answer twice as long won {share(effect.longer)}, one with Markdown against one "
+            f"without {share(effect.marked)}.",
+        ]
     if found.resampled == "votes":
         notes.append("Few or unknown voters: the intervals are over votes, and speak of these voters only.")
     return notes

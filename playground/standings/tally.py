@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.standings import rating
+from playground.standings import rating, style
 from playground.standings.ballots import BOTH_BAD, FIGURES, TIE, A, B, Ballots, Codes, Filter, Flags, chosen
 from playground.standings.shares import needed, wilson
-from playground.standings.values import PRELIMINARY, Figures, Pair, Rating, Standing, Standings
+from playground.standings.values import PRELIMINARY, Figures, Pair, Rating, Share, Standing, Standings, Style
 from playground.types import WINNERS
 
 Counts = NDArray[np.int64]
@@ -26,13 +26,13 @@ def tally(ballots: Ballots, only: Filter, rounds: int) -> Standings:
     names, left, right = _by_name(ballots, use)
     counts = _counts(ballots.winner[use], left, right, len(names))
     rated: list[Rating | None] = [None] * len(names)
-    resampled = ""
+    resampled, voter = "", _voters(ballots, use)
     if len(names) > 2:
-        voter = _voters(ballots, use)
         resampled = "votes" if voter is None else "voters"
         rated = [*_rated(ballots.winner[use], left, right, voter, len(names), rounds)]
     figures = _figures(ballots, use, left, right, len(names))
-    models = [_standing(name, i, counts, rated[i], figures[i]) for i, name in enumerate(names)]
+    level, effect = _style(ballots, use, left, right, voter, len(names))
+    models = [_standing(name, i, counts, rated[i], level[i], figures[i]) for i, name in enumerate(names)]
     decisive = counts[[A, B]].sum(axis=(1, 2))
     return Standings(
         models=_ranked(models),
@@ -41,6 +41,7 @@ def tally(ballots: Ballots, only: Filter, rounds: int) -> Standings:
         voters=len({ballots.voters[code] for code in np.unique(ballots.voter[use])} - {""}),
         left=wilson(int(decisive[0]), int(decisive.sum())),
         needed=_still_needed(models),
+        style=effect,
         resampled=resampled,  # type: ignore[arg-type]  # one of three
         not_counted=int((stands & ~ballots.counted).sum()),
         superseded=int((kept & ~ballots.stands).sum()),
@@ -81,6 +82,18 @@ def _rated(winner: Codes, left: Codes, right: Codes, voter: Codes | None, models
     return rating.ratings(rating.outcomes(won, lost, tied, models), voter, models, rounds)
 
 
+def _style(
+    ballots: Ballots, use: Flags, left: Codes, right: Codes, voter: Codes | None, models: int
+) -> tuple[list[Share | None], Style | None]:
+    """Win shares at equal style, and what style does, from the decisive votes."""
+    winner = ballots.winner[use]
+    decisive = (winner == A) | (winner == B)
+    terms = [style.contrast(*ballots.figures[name][use][decisive].T) for name in ("answer_chars", "markdown")]
+    who = None if voter is None else voter[decisive]
+    votes = style.Votes(left[decisive], right[decisive], winner[decisive] == A, np.stack(terms, axis=1), who)
+    return style.level(style.known(votes), models)
+
+
 def _figures(ballots: Ballots, use: Flags, left: Codes, right: Codes, models: int) -> list[Figures]:
     """Medians of both sides' figures by model."""
     model = np.stack([left, right], axis=1)
@@ -93,7 +106,9 @@ def _median(values: NDArray[np.float32]) -> float | None:
     return float(np.median(known)) if len(known) else None
 
 
-def _standing(name: str, i: int, counts: Counts, rated: Rating | None, figures: Figures) -> Standing:
+def _standing(
+    name: str, i: int, counts: Counts, rated: Rating | None, level: Share | None, figures: Figures
+) -> Standing:
     either = counts[:, i, :].sum(axis=1) + counts[:, :, i].sum(axis=1)
     wins = int(counts[A, i, :].sum() + counts[B, :, i].sum())
     losses = int(counts[B, i, :].sum() + counts[A, :, i].sum())
@@ -106,6 +121,7 @@ def _standing(name: str, i: int, counts: Counts, rated: Rating | None, figures: 
         ties=int(either[TIE]),
         both_bad=int(either[BOTH_BAD]),
         share=wilson(wins, wins + losses),
+        level_share=level,
         rating=rated,
         preliminary=wins + losses < PRELIMINARY,
         figures=figures,

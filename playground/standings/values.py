@@ -22,6 +22,16 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Style:
+    """What style does to a vote, over `votes` decisive ones whose style is known. Between models that are otherwise
+    equal: the win share of an answer twice as `longer`, and of one with Markdown against one without (`marked`)."""
+
+    votes: int
+    longer: Share
+    marked: Share
+
+
+@dataclass(frozen=True, slots=True)
 class Rating:
     """Strength on the Elo scale, 1000 in the middle, with its 95 % interval: 400 more is ten wins to one."""
 
@@ -42,7 +52,8 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One model. Models share a rank when their lower bounds are equal."""
+    """One model. Models share a rank when their lower bounds are equal. `level_share` is the win share had both answers
+    of each pair been equally long and equally marked up (see `style`); None until there are enough votes."""
 
     model: str
     rank: int
@@ -52,6 +63,7 @@ class Standing:
     ties: int
     both_bad: int
     share: Share | None
+    level_share: Share | None
     rating: Rating | None
     preliminary: bool
     figures: Figures
@@ -74,9 +86,9 @@ class Standings:
     """What votes add up to.
 
     `left` is the share of decisive votes that went to the left side. `needed` decisive votes more would show the
-    observed difference of two models with 80 % power; None when there are not two, or they are level. `resampled` says
-    over what the intervals of ratings were drawn. `not_counted` were kept and not counted, `superseded` taken back or
-    corrected, `unknown` have a winner that is none.
+    observed difference of two models with 80 % power; None when there are not two, or they are level. `style` is None
+    until there are enough votes. `resampled` says over what the intervals of ratings were drawn. `not_counted` were
+    kept and not counted, `superseded` taken back or corrected, `unknown` have a winner that is none.
     """
 
     models: tuple[Standing, ...]
@@ -85,6 +97,7 @@ class Standings:
     voters: int
     left: Share | None
     needed: int | None
+    style: Style | None
     resampled: Literal["voters", "votes", ""]
     not_counted: int
     superseded: int
