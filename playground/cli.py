@@ -15,6 +15,7 @@ from typing import NoReturn
 from playground import figures, images, parts, report, settings, votes
 from playground.compare import Race
 from playground.errors import ImageError, PlaygroundError, PromptError, UsageError, VoteError
+from playground.export import command
 from playground.figures import FIGURES
 from playground.types import SIDES, Answer, Comparison, Message, Sampling
 
@@ -68,11 +69,12 @@ def parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     ask.add_argument("--thinking", action=argparse.BooleanOptionalAction, help="ask the models to think, or not to")
     models = commands.add_parser("models", help="list the models")
     models.set_defaults(run=_models)
-    for command in (ask, models):
-        settings.add_shared_flags(command, env)
+    for each in (ask, models):
+        settings.add_shared_flags(each, env)
     standings = _standings_parser(commands)
-    for command in (ask, models, standings):
-        command.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    command.add(commands)
+    for each in (ask, models, standings):
+        each.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     return parser
 
 
