@@ -21,6 +21,8 @@ SHOTS = Path(__file__).parent / "screenshots"
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
             "--disable-sync", "--no-first-run"]  # fmt: skip
 LONG_S = 60_000
+REACTION_MS = 500
+"""A vote sooner after the answers is kept and not counted: no person is as fast."""
 
 
 @pytest.fixture(scope="module")

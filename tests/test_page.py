@@ -12,7 +12,7 @@ from PIL import Image
 
 from playground import votes
 from tests import site
-from tests.browser import LONG_S, MARKS, answer, ask, browser, finished, playwright, visit
+from tests.browser import LONG_S, MARKS, REACTION_MS, answer, ask, browser, finished, playwright, visit
 
 __all__ = ["browser", "visit"]
 pytestmark = MARKS
@@ -75,6 +75,7 @@ def test_both_answers_stream_and_the_vote_is_in_the_file_when_the_page_says_than
     figures = tab.get_by_label("Figures")
     playwright.expect(figures).to_contain_text("first token")
     assert len(re.findall(r"\d\.\d\d s", figures.inner_text())) >= 4
+    tab.wait_for_timeout(REACTION_MS)
     vote_button(tab, "Right is better").click()
     playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
     (row,) = stored(home, "Tell me a story.")

@@ -23,8 +23,10 @@ from playground.types import (
     Timing,
     Usage,
 )
-from playground.ui import show
+from playground.ui import booth, show
 from playground.ui.pace import BUDGET_PER_S, FASTEST_PER_S, Pace
+from playground.votes import Receipt
+from playground.votes.guards import Check
 
 DONE = Answer(
     "m", status="done", text="Hello", finish_reason="stop",
@@ -60,7 +62,7 @@ def test_no_text_of_a_person_or_a_model_becomes_markup(text: str) -> None:
         (lambda t: show.asked(Prompt(t, look_for=t), [], 1), text),
         (lambda t: show.card(replace(SPEC, quantization=t), EngineState("failed", error=t)), text),
         (lambda t: show.why(Pair("a", "b", t)), text),
-        (lambda t: show.vote_note(None, t, error=t), text),
+        (lambda t: booth.note(None, t, error=t), text),
     ]
     for make, value in shown:
         assert Tags(make(value)).tags == Tags(make("x" * 3)).tags
@@ -115,13 +117,25 @@ def test_an_unknown_figure_is_a_dash_with_its_reason() -> None:
 )
 def test_the_line_under_the_votes_says_what_is_possible_and_why(left: str, right: str, expected: str) -> None:
     now = replace(PAIR, left=replace(DONE, status=left), right=replace(DONE, status=right))
-    assert expected in Tags(show.vote_note(now, "here.csv")).text
+    assert expected in Tags(booth.note(now, "here.csv")).text
 
 
 def test_when_neither_side_said_a_word_there_is_nothing_to_vote_on() -> None:
     now = replace(PAIR, left=Answer("m", status="failed"), right=Answer("m", status="stopped"))
-    assert not show.can_vote(now)
-    assert "nothing to vote on" in show.vote_note(now, "here.csv")
+    assert not booth.can_vote(now)
+    assert "nothing to vote on" in booth.note(now, "here.csv")
+
+
+@pytest.mark.parametrize(
+    ("receipt", "expected"),
+    [
+        (Receipt("", (Check("haste", "ok"),)), "Thank you. Your vote is in here.csv."),
+        (Receipt("voted too fast"), "kept, but not counted: voted too fast."),
+        (Receipt("", (Check("rate", "unchecked"), Check("haste", "ok"))), "It counts; how often you vote could not"),
+    ],
+)
+def test_the_thanks_say_whether_the_vote_counts_or_could_not_be_checked(receipt: Receipt, expected: str) -> None:
+    assert expected in Tags(booth.thanks("here.csv", receipt)).text
 
 
 def test_loading_shows_percent_and_bytes() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from playground import parts
+from playground import parts, votes
 from playground.errors import PromptError, VoteError
 from playground.parts import Parts
 from playground.settings import Settings
@@ -153,6 +154,99 @@ def test_after_the_vote_a_comparison_stays_as_it_is(house: Parts) -> None:
         visit.vote("model_b")
     with pytest.raises(PromptError, match="You have voted"):
         visit.retry("left")
+
+
+def cast(visit: Visit, text: str, winner: str = "tie", after_s: float = 5.0) -> dict[str, str]:
+    """Ask, read for that long, vote; the row."""
+    now_s = 0.0
+    visit.clock = lambda: now_s
+    visit.start(asking(text))
+    run(visit)
+    now_s = after_s
+    visit.vote(winner)
+    return list(votes.read(visit.parts.book.path))[-1]
+
+
+def test_a_vote_names_its_tab_by_a_salted_hash_and_says_how_long_it_took(house: Parts) -> None:
+    house.pool._engines.update(quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    visitors = Visitors(house)
+    row = cast(visitors.of("tab-1"), "First?")
+    again = cast(visitors.of("tab-1"), "Second?")
+    other = cast(visitors.of("tab-2"), "Third?")
+    assert (row["decision_s"], row["counted"]) == ("5", "true")
+    assert row["checks"] == "rate:ok haste:ok repeats:ok"
+    assert len(row["voter"]) == 32
+    assert row["voter"] == again["voter"] != other["voter"]
+    assert "tab-1" not in ",".join(row.values())
+    assert Visitors(house).of("tab-1").voter != row["voter"], "the salt is new in every process"
+
+
+def test_a_vote_within_a_blink_is_kept_not_counted_and_says_why(house: Parts) -> None:
+    visit = with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    row = cast(visit, "First?", after_s=0.1)
+    assert row["counted"] == "false"
+    assert "faster than a person reacts" in row["not_counted_reason"]
+    assert visit.cast
+    assert visit.cast.receipt.not_counted_reason == row["not_counted_reason"]
+
+
+def test_what_cannot_be_checked_counts_and_is_told_apart(house: Parts) -> None:
+    visit = with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    row = cast(visit, "First?")
+    assert row["counted"] == "true"
+    assert row["checks"] == "rate:unchecked haste:ok repeats:unchecked", "a visit without a session has no voter"
+
+
+def test_a_voter_who_hammers_is_kept_and_not_counted(house: Parts) -> None:
+    house.pool._engines.update(quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    visit = Visitors(house).of("one")
+    rows = [cast(visit, f"Question {n}?") for n in range(13)]
+    assert [row["counted"] for row in rows] == ["true"] * 12 + ["false"]
+    assert "more than 12 votes in a minute" in rows[-1]["not_counted_reason"]
+
+
+def test_a_hundred_kilobytes_of_reason_are_cut_with_a_mark(house: Parts) -> None:
+    visit = with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    visit.start(asking("First?"))
+    run(visit)
+    visit.vote("tie", "x" * 100_000)
+    (row,) = votes.read(house.book.path)
+    assert row["reason"].endswith("[cut: 100000 characters]")
+    assert len(row["reason"]) < 3_000
+
+
+def test_nobody_votes_on_what_they_did_not_ask(house: Parts) -> None:
+    house.pool._engines.update(quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    visitors = Visitors(house)
+    visitors.of("one").start(asking("First?"))
+    run(visitors.of("one"))
+    with pytest.raises(VoteError, match="nothing to vote on"):
+        visitors.of("two").vote("tie")
+    with pytest.raises(VoteError, match="is not a vote"):
+        visitors.of("one").vote("model_c")  # type: ignore[arg-type]  # as a program might
+    assert not house.book.path.exists()
+
+
+def test_a_double_click_is_one_vote(house: Parts) -> None:
+    visit = with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    visit.start(asking("First?"))
+    run(visit)
+    refused = []
+
+    def click() -> None:
+        try:
+            visit.vote("model_a")
+        except VoteError as error:
+            refused.append(str(error))
+
+    clicks = [threading.Thread(target=click) for _ in range(8)]
+    for one in clicks:
+        one.start()
+    for one in clicks:
+        one.join()
+    assert len(refused) == 7
+    assert all("has its vote already" in text for text in refused)
+    assert len(list(votes.read(house.book.path))) == 1
 
 
 def test_two_tabs_are_two_visits_and_a_closed_one_is_forgotten(house: Parts) -> None:

@@ -41,7 +41,7 @@ def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> Non
             visit.start(wish)
         except PlaygroundError as error:
             return {tab.problem: show.problem(str(error), _who_can_see(parts, value, rest))}
-        return _opening(tab, visit, wish) | frame.ballot(tab, parts, visit.comparison)
+        return _opening(tab, visit, wish) | frame.ballot(tab, parts, visit)
 
     def retrying(side: Side) -> Callable[[gr.Request], Update]:
         def retry(request: gr.Request) -> Update:
@@ -50,7 +50,7 @@ def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> Non
                 visit.retry(side)
             except PlaygroundError as error:
                 return {tab.problem: show.problem(str(error))}
-            return {tab.problem: ""} | frame.ballot(tab, parts, visit.comparison)
+            return {tab.problem: ""} | frame.ballot(tab, parts, visit)
 
         return retry
 
@@ -64,7 +64,7 @@ def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> Non
 
     def finish(request: gr.Request, left: str, right: str) -> Update:
         visit = visitors.of(request.session_hash)
-        return frame.ballot(tab, parts, visit.comparison, visit.winner) | frame.cards(tab, parts, left, right)
+        return frame.ballot(tab, parts, visit) | frame.cards(tab, parts, left, right)
 
     dock, answers, models = tab.dock, tab.answers, list(tab.pickers.models.values())
     inputs = [dock.prompt, *models, tab.pickers.pacing, *dock.panel.fields]
@@ -155,8 +155,8 @@ def _wire_votes(tab: Layout, parts: Parts, visitors: Visitors) -> None:
             try:
                 visit.vote(winner)
             except PlaygroundError as error:
-                return frame.ballot(tab, parts, visit.comparison, visit.winner, str(error))
-            return frame.ballot(tab, parts, visit.comparison, winner)
+                return frame.ballot(tab, parts, visit, str(error))
+            return frame.ballot(tab, parts, visit)
 
         return vote
 

@@ -12,9 +12,10 @@ from typing import Any
 import gradio as gr
 
 from playground.parts import Parts
-from playground.types import SIDES, Comparison, Winner
-from playground.ui import show
+from playground.types import SIDES, Comparison
+from playground.ui import booth, show
 from playground.ui.layout import Layout
+from playground.ui.visit import Visit
 
 Update = dict[Any, Any]
 
@@ -42,12 +43,18 @@ def ballot_parts(tab: Layout) -> list[Any]:
     return [*tab.answers.votes.values(), tab.answers.note, tab.answers.voted]
 
 
-def ballot(tab: Layout, parts: Parts, now: Comparison | None, winner: Winner | None = None, error: str = "") -> Update:
-    """The vote buttons, possible or not, and the line that says why."""
-    can = show.can_vote(now) and winner is None
+def ballot(tab: Layout, parts: Parts, visit: Visit, error: str = "") -> Update:
+    """The vote buttons, possible or not, and the line that says why, or what became of the vote."""
+    can = booth.can_vote(visit.comparison) and visit.cast is None
     buttons: Update = {button: gr.update(interactive=can) for button in tab.answers.votes.values()}
-    note = show.vote_note(now, str(parts.book.path), winner, error)
-    return buttons | {tab.answers.note: note, tab.answers.voted: show.voted(winner)}
+    note = _note(str(parts.book.path), visit, error)
+    return buttons | {tab.answers.note: note, tab.answers.voted: booth.voted(visit.winner)}
+
+
+def _note(where: str, visit: Visit, error: str) -> str:
+    if visit.cast and not error:
+        return booth.thanks(where, visit.cast.receipt)
+    return booth.note(visit.comparison, where, error)
 
 
 def cards(tab: Layout, parts: Parts, left: str, right: str) -> Update:

@@ -12,7 +12,7 @@ from typing import Any
 from playground import asking, figures
 from playground.figures import AT_A_GLANCE, FIGURES, Cell, Figure
 from playground.pairs import Pair
-from playground.types import SIDES, Answer, Comparison, EngineState, Loading, ModelSpec, Prompt, Side, Winner
+from playground.types import SIDES, Answer, Comparison, EngineState, Loading, ModelSpec, Prompt, Side
 from playground.ui.inert import inert
 
 LONGEST_ASKED = 2_000
@@ -234,36 +234,6 @@ def _plain_row(name: str, values: Sequence[str]) -> str:
         f'<div class="line plain"><div class="l">{left}</div><div class="name">{escape(name)}</div>'
         f'<div class="r">{right}</div></div>'
     )
-
-
-def vote_note(comparison: Comparison | None, where: str, winner: Winner | None = None, error: str = "") -> str:
-    """The line under the vote buttons: why not yet, where the vote goes, or thanks."""
-    if error:
-        return f'<p class="note error" role="alert">{escape(error)}</p>'
-    if winner:
-        return f'<p class="note thanks" role="status">Thank you. Your vote is in {escape(where)}.</p>'
-    if comparison is None:
-        return '<p class="note">Ask something; then say which answer is better.</p>'
-    if not comparison.final:
-        return '<p class="note">Vote when both answers are finished.</p>'
-    if not can_vote(comparison):
-        return '<p class="note">Neither side answered, so there is nothing to vote on. Retry a side, or ask again.</p>'
-    counted = "" if all(comparison.side(s).status == "done" for s in SIDES) else " It is kept, but not counted: "
-    ends = ", ".join(f"{s} {comparison.side(s).status}" for s in SIDES if comparison.side(s).status != "done")
-    return (
-        f'<p class="note">Your vote, both answers and their figures are written to {escape(where)}.'
-        f"{counted}{ends}{'.' if counted else ''}</p>"
-    )
-
-
-def voted(winner: Winner | None) -> str:
-    """A mark by which the style sheet knows that the vote is cast."""
-    return '<span class="voted"></span>' if winner else ""
-
-
-def can_vote(comparison: Comparison | None) -> bool:
-    """Both sides have ended and at least one of them said something."""
-    return bool(comparison and comparison.final and any(comparison.side(s).text for s in SIDES))
 
 
 def problem(text: str, offer: Sequence[ModelSpec] = ()) -> str:

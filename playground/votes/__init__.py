@@ -6,7 +6,7 @@ file as it is; `read` here also undoes the marks of `cells`. Columns: docs/votes
 
 from __future__ import annotations
 
-from playground.votes.book import VoteBook
+from playground.votes.book import Receipt, VoteBook
 from playground.votes.cells import escape, unescape
 from playground.votes.guards import Limits
 from playground.votes.places import place, readable
@@ -18,6 +18,7 @@ __all__ = [
     "COLUMNS",
     "SCHEMA_VERSION",
     "Limits",
+    "Receipt",
     "VoteBook",
     "batches",
     "escape",

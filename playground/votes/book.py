@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -13,12 +14,20 @@ from filelock import FileLock, Timeout
 from playground.errors import VoteError
 from playground.types import ModelSpec, Side, Vote
 from playground.votes import cells, file, guards, rows
-from playground.votes.guards import Limits, Past
+from playground.votes.guards import Check, Limits, Past
 from playground.votes.schema import COLUMNS, fingerprint
 
 LOCK_WAIT_S = 10.0
 _POLL_S = 0.005
 """A vote is written in about a millisecond; filelock's own 50 ms would make processes wait for each other's naps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a vote that is on disk: why it does not count, if it does not, and what each check found."""
+
+    not_counted_reason: str = ""
+    checks: tuple[Check, ...] = ()
 
 
 class VoteBook:
@@ -55,7 +64,7 @@ class VoteBook:
                 self.notices += file.mend(self.path)
         return self.notices
 
-    def append(self, vote: Vote, specs: Mapping[Side, ModelSpec], doubt: str = "") -> None:
+    def append(self, vote: Vote, specs: Mapping[Side, ModelSpec], doubt: str = "") -> Receipt:
         """Store the vote; when this returns, it is on disk. Raises VoteError, and then nothing was stored.
 
         A comparison lives in one process, so that process alone decides that it is voted on once. `doubt` is a
@@ -63,9 +72,10 @@ class VoteBook:
         """
         with self._lock:
             self._refuse_second(vote)
-            self._store(vote, specs, doubt)
+            receipt = self._store(vote, specs, doubt)
             self._last[vote.comparison.battle_id] = vote.vote_id
             self._taken_back.discard(vote.comparison.battle_id)
+        return receipt
 
     def take_back(self, vote: Vote, specs: Mapping[Side, ModelSpec]) -> Vote:
         """Undo that vote by a row that supersedes it, and return the row's vote. The comparison can be voted on again.
@@ -97,11 +107,12 @@ class VoteBook:
         if self.voted(battle_id) and not vote.supersedes:
             raise VoteError("This comparison has its vote already. Ask something new to vote again.")
 
-    def _store(self, vote: Vote, specs: Mapping[Side, ModelSpec], doubt: str) -> None:
+    def _store(self, vote: Vote, specs: Mapping[Side, ModelSpec], doubt: str) -> Receipt:
         if self._closed:
             raise VoteError("The app is being ended, so your vote was NOT stored. Vote again when it is back.")
         now_s, prompt = self._clock(), fingerprint(vote.prompt)
-        past = [] if vote.supersedes else self._memory.of(vote.voter, now_s)  # a correction is not one vote more
+        past = list(self._memory.of(vote.voter, now_s))
+        past = past[:-1] if vote.supersedes else past  # a correction is not one vote more
         checks = (
             guards.rate(vote.voter, past, now_s, self.limits),
             guards.haste(vote.comparison, vote.decision_s, self.limits),
@@ -113,6 +124,7 @@ class VoteBook:
             self.notices += file.append(self.path, line)
         if not vote.supersedes:
             self._memory.add(vote.voter, Past(now_s, prompt))
+        return Receipt(str(row["not_counted_reason"]), checks)
 
     @contextmanager
     def _held(self, unless: str) -> Iterator[None]:
