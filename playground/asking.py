@@ -67,6 +67,13 @@ def refuse_unseen(specs: Iterable[ModelSpec], catalog: Iterable[ModelSpec]) -> N
     raise PromptError(f"{names} cannot see images, so nothing was sent. {hint}")
 
 
+def recommended(spec: ModelSpec, asked: Sampling) -> Sampling:
+    """What the model's makers recommend for what is asked: some say one thing for a thought, another for an answer."""
+    wish = asked.thinking if asked.thinking is not None else spec.sampling.thinking
+    thinks = spec.thinks_unasked if wish is None else wish
+    return merge(spec.sampling_thinking, spec.sampling) if thinks and spec.sampling_thinking else spec.sampling
+
+
 def merge(asked: Sampling, recommended: Sampling) -> Sampling:
     """What was asked for, and where nothing was, what the model's makers recommend."""
     values = {f.name: getattr(asked, f.name) for f in fields(Sampling)}

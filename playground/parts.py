@@ -90,7 +90,7 @@ class Parts:
         spec = self.catalog.row(question.model)
         whole = asking.conversation(question.system, question.history, message)
         messages, notice = asking.fit_to(spec, whole)
-        sampling = asking.merge(question.sampling, spec.sampling)
+        sampling = asking.merge(question.sampling, asking.recommended(spec, question.sampling))
         refusal = asking.unsayable(spec, message, messages[-1])
         line = self.pool.line(question.model)
         return Entrant(self.pool.engine(question.model), messages, sampling, "" if refusal else notice, refusal, line)

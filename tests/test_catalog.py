@@ -79,7 +79,11 @@ MISTAKES = {
     "llama.cpp without source": (NO_ENGINE + "engine = 'llama.cpp'", "`source` is missing"),
     "transformers without source": (NO_ENGINE + "engine = 'transformers'", "`source` is missing"),
     "replay without source": (NO_ENGINE + "engine = 'replay'", "`source` is missing"),
-    "unknown field": (LEAST + "colour = 'red'", "unknown field `colour`", "Known fields: api_key_env, base_url"),
+    "unknown field": (
+        LEAST + "colour = 'red'",
+        "unknown field `colour`",
+        "Known fields: active_parameters_b, api_key_env, base_url",
+    ),
     "misspelt field": (LEAST + "context_token = 1", "unknown field `context_token`", "Did you mean `context_tokens`?"),
     "text for a number": (LEAST + "context_tokens = '8k'", "`context_tokens` must be a whole number, not '8k'"),
     "fraction for a whole": (LEAST + "context_tokens = 1.5", "`context_tokens` must be a whole number, not 1.5"),
@@ -95,8 +99,8 @@ MISTAKES = {
     "list for text": (LEAST + "revision = ['a']", "`revision` must be text, not ['a']"),
     "sampling is text": (LEAST + "sampling = 'hot'", "`sampling` must be a table"),
     "unknown sampling": (
-        LEAST + "sampling = {top_k = 5}",
-        ", sampling: unknown field `top_k`",
+        LEAST + "sampling = {topp = 5}",
+        ", sampling: unknown field `topp`",
         "Did you mean `top_p`?",
     ),
     "hot as text": (LEAST + "sampling = {temperature = 'hot'}", "sampling: `temperature` must be a number, not 'hot'"),

@@ -17,8 +17,14 @@ OPTIONAL = {
     "chat_template_kwargs": ("chat_template_kwargs", "enable_thinking"),
     "seed": ("seed",),
     "top_p": ("top_p",),
+    "top_k": ("top_k",),
+    "min_p": ("min_p",),
+    "presence_penalty": ("presence_penalty",),
 }
 """Fields that an answer is possible without, each with the words that an error may call it by."""
+
+PLAIN = ("temperature", "top_p", "max_tokens", "seed", "top_k", "min_p", "presence_penalty")
+"""Fields of `Sampling` that a request has under the same name."""
 
 COMPLAINTS = ("unknown", "unsupported", "not supported", "unrecogni", "unexpected", "extra", "not permitted", "invalid")
 
@@ -31,7 +37,7 @@ def build(model: str, messages: Sequence[Message], sampling: Sampling) -> Body:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    chosen = {name: getattr(sampling, name) for name in ("temperature", "top_p", "max_tokens", "seed")}
+    chosen = {name: getattr(sampling, name) for name in PLAIN}
     body |= {name: value for name, value in chosen.items() if value is not None}
     if sampling.thinking is not None:
         body["chat_template_kwargs"] = {"enable_thinking": sampling.thinking}
