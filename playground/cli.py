@@ -8,13 +8,13 @@ import json
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
-from playground import figures, images, parts, report, settings, votes
+from playground import figures, images, parts, report, settings
 from playground.compare import Race
-from playground.errors import ImageError, PlaygroundError, PromptError, UsageError, VoteError
+from playground.counting import command as counting
+from playground.errors import ImageError, PlaygroundError, PromptError, UsageError
 from playground.export import command
 from playground.figures import FIGURES
 from playground.types import SIDES, Answer, Comparison, Message, Sampling
@@ -71,32 +71,10 @@ def parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     models.set_defaults(run=_models)
     for each in (ask, models):
         settings.add_shared_flags(each, env)
-    standings = _standings_parser(commands)
     command.add(commands)
-    for each in (ask, models, standings):
+    for each in (ask, models, counting.add(commands, env)):
         each.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     return parser
-
-
-def _standings_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    standings = commands.add_parser("standings", help="say what the votes add up to")
-    standings.set_defaults(run=_standings)
-    standings.add_argument(
-        "--votes", type=Path, action="append", metavar="PATH", help="a votes file or a folder of them; several times"
-    )
-    standings.add_argument("--prompts", default="", metavar="START", help="only prompts whose id starts like this")
-    standings.add_argument("--images", action=argparse.BooleanOptionalAction, help="only with images, or without")
-    standings.add_argument("--blind", action="store_true", help="only votes whose names were hidden")
-    standings.add_argument("--pacing", choices=["in-turn", "together"], help="only votes on answers that came so")
-    standings.add_argument("--since", type=_date, metavar="DATE", help="only votes since then (2026-11-01)")
-    return standings
-
-
-def _date(text: str) -> str:
-    try:
-        return datetime.fromisoformat(text).date().isoformat()
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date, as in 2026-11-01") from None
 
 
 def _whole(least: int) -> type:
@@ -141,26 +119,6 @@ def _models(args: argparse.Namespace, env: Mapping[str, str]) -> int:
     widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
     for line in table:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
-    return DONE
-
-
-def _standings(args: argparse.Namespace, env: Mapping[str, str]) -> int:
-    from playground import standings  # numpy, which the other commands do without
-    from playground.standings import table
-
-    only = standings.Filter(
-        prompts=args.prompts,
-        images=args.images,
-        blind_only=args.blind,
-        pacing=(args.pacing or "").replace("-", "_"),
-        since=args.since or "",
-    )
-    try:
-        paths = args.votes or [Path(env.get("PLAYGROUND_VOTES") or settings.Settings().votes)]
-        found = standings.count(votes.batches(paths, standings.COLUMNS), only)
-    except VoteError as error:
-        raise UsageError(str(error)) from error
-    print(json.dumps(table.plain(found), ensure_ascii=False) if args.json else table.text(found))
     return DONE
 
 

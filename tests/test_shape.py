@@ -23,7 +23,7 @@ LEVELS = {
     0: "types errors",
     1: "settings catalog library images meter memory fit votes standings answer asking figures pairs report weights "
     "tokens line machine",
-    2: "engines export",
+    2: "engines export counting",
     3: "pool compare",
     4: "parts",
     5: "ui cli",

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.standings.effective import standing
-from playground.standings.sizes import UNKNOWN
 from playground.standings.values import Figures
 from playground.types import WINNERS
 
@@ -23,6 +22,7 @@ COLUMNS: tuple[str, ...] = (
 )
 """What is read of each row."""
 A, B, TIE, BOTH_BAD = range(len(WINNERS))
+UNKNOWN = "unknown"
 _BATCH = 10_000
 _HOUR = len("2026-11-01T13")
 _TRUE = ("true", "True", "TRUE")  # as we write it; a spreadsheet shouts

@@ -1,11 +1,14 @@
-"""Knows how standings are written: a table for people, a plain object for programs. Counts nothing."""
+"""Knows how standings are written: a table for people, a plain object and CSV for programs. Counts nothing."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
-from playground.standings.values import PRELIMINARY, Rating, Share, Standing, Standings
+from playground.standings.values import PRELIMINARY, Figures, Rating, Share, Standing, Standings
 
 SCHEMA = 1
 _HEADER = ("", "model", "votes", "won", "lost", "tied", "both bad", "win share (95 %)")
@@ -15,6 +18,46 @@ _FIGURES = ("first token", "tokens/s", "peak memory", "answer")
 def plain(found: Standings) -> dict[str, Any]:
     """All of it as JSON has it; what is unknown is null."""
     return {"schema": SCHEMA, **asdict(found)}
+
+
+def models_csv(found: Standings, escape: Callable[[str], str]) -> str:
+    """One row a model. `escape` keeps a name from being a formula in a spreadsheet."""
+    return _csv((dict(_flat(one)) for one in found.models), escape)
+
+
+def pairs_csv(found: Standings, escape: Callable[[str], str]) -> str:
+    """One row for each two models that met."""
+    return _csv((asdict(pair) for pair in found.pairs), escape)
+
+
+_PARTS: Mapping[str, type] = {"share": Share, "level_share": Share, "rating": Rating, "figures": Figures}
+
+
+def _flat(one: Standing) -> Iterator[tuple[str, object]]:
+    """Cells by column. What stands within another is named after both: `share`, `share_low`, `share_high`."""
+    for name, value in ((field.name, getattr(one, field.name)) for field in fields(one)):
+        if name not in _PARTS:
+            yield name, value
+            continue
+        for part in fields(_PARTS[name]):
+            column = {"figures": part.name}.get(name, f"{name}_{part.name}").removesuffix("_value")
+            yield column, None if value is None else getattr(value, part.name)
+
+
+def _csv(rows: Iterable[Mapping[str, object]], escape: Callable[[str], str]) -> str:
+    """Unknown is empty; six digits of a fraction."""
+    out = io.StringIO()
+    for number, row in enumerate(rows):
+        if not number:
+            csv.writer(out).writerow(row)
+        csv.writer(out).writerow(_written(value, escape) for value in row.values())
+    return out.getvalue()
+
+
+def _written(value: object, escape: Callable[[str], str]) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else escape(str(value))
 
 
 def text(found: Standings) -> str:

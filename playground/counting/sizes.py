@@ -1,4 +1,4 @@
-"""Knows into which classes models fall by size. Knows no catalog."""
+"""Knows into which classes models fall by size. Knows no model, and needs no numpy, so that flags can name them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ UNKNOWN = "unknown"
 _BOUNDS_B = {"under-1b": 1.0, "1b-to-10b": 10.0, "10b-to-100b": 100.0}
 LARGEST = "100b-and-more"
 CLASSES = (*_BOUNDS_B, LARGEST, UNKNOWN)
+NAMES = dict(zip(CLASSES, ("under 1B", "1B to 10B", "10B to 100B", "100B and more", "unknown"), strict=True))
 
 
 def size(parameters_b: float | None) -> str:
