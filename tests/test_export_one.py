@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from playground import report
+from playground import report, votes
 from playground.export import markdown, one
 from playground.export.one import Picture, Saved
-from playground.types import SIDES, Image, Memory, Message, ModelSpec, Sampling, Timing
+from playground.types import SIDES, Image, Memory, Message, ModelSpec, Sampling, Timing, Vote
 from tests.fakes import answer, comparison
 
 COMMONMARK = MarkdownIt("commonmark")
@@ -32,6 +32,10 @@ def saved(left: str = "four", right: str = "4", **about: Any) -> Saved:
     memory = Memory(peak_bytes=150_000_000, method="PSS")
     done = comparison(answer("small", left, timing=timing, memory=memory), answer("large", right))
     return Saved(done, SPECS, about.pop("prompt", "2 + 2?"), **about)
+
+
+def cast(winner: str, **about: Any) -> Vote:
+    return votes.new(winner, comparison(), blind=True, **about, prompt="2 + 2?")
 
 
 def blocks(text: str) -> list[str]:
@@ -82,20 +86,22 @@ def test_all_that_belongs_to_a_comparison_is_in_it():
             sampling={"left": Sampling(0.7, max_tokens=9), "right": Sampling(thinking=False)},
             earlier={"left": (Message("user", "Hello"), Message("assistant", "Hi"))},
             turn=2,
-            winner="model_b",
+            vote=cast("model_b", reason="a `b`\nc"),
+            not_counted_reason="voted faster than one can read",
         )
     )
     assert headings(text) == [
         *("Small \\| 1B and Large, side by side", "Earlier, left", "Prompt"),
         *("Left: Small \\| 1B", "System prompt, left", "Answer, left"),
-        *("Right: Large", "System prompt, right", "Answer, right", "Figures", "Settings", "Vote"),
+        *("Right: Large", "System prompt, right", "Answer, right", "Figures", "Settings", "Vote", "Reason"),
     ]
-    assert blocks(text) == ["Hello", "Hi", "2 + 2?", "Be brief.", "four", "Be brief.", "4"]
+    assert blocks(text) == ["Hello", "Hi", "2 + 2?", "Be brief.", "four", "Be brief.", "4", "a `b`\nc"]
     assert "- Image cat\\_1.png, SHA-256 ab12" in text
     assert "| first token | 0.25 s | – |" in text
     assert "| peak memory | 150 MB | – |" in text
     assert "| temperature | 0.7 | the server's own |" in text
-    assert "Right is better." in text
+    assert "Right is better. Cast at 20" in text
+    assert "Z, names hidden. Not counted: voted faster than one can read." in text
 
 
 def test_a_failed_side_says_why_in_one_line():
@@ -126,7 +132,7 @@ def test_json_is_the_report_with_what_was_asked_set_and_voted():
         sampling={"left": Sampling(0.7)},
         pictures=(Picture("cat.png", "ab12"),),
         earlier={"left": (Message("user", "Look", (Image(b"PNG", "image/png", 1, 1, "cd34"),)),)},
-        winner="tie",
+        vote=cast("tie", reason="both short"),
     )
     found = json.loads(one.as_json(whole))
     assert found.items() >= json.loads(json.dumps(report.comparison(whole.comparison))).items()
@@ -134,7 +140,8 @@ def test_json_is_the_report_with_what_was_asked_set_and_voted():
     assert found["settings"]["right"]["temperature"] is None
     assert found["images"] == [{"name": "cat.png", "sha256": "ab12"}]
     assert found["earlier"]["left"] == [{"role": "user", "text": "Look", "images": ["cd34"]}]
-    assert found["vote"] == {"winner": "tie"}
+    about = {"winner": "tie", "blind": True, "reason": "both short", "counted": True, "not_counted_reason": ""}
+    assert found["vote"].items() >= about.items()
     assert found["battle_id"] == whole.comparison.battle_id
 
 

@@ -50,7 +50,7 @@ def _lines(saved: Saved) -> Iterator[str]:
     yield from _table((f.name, *_figure(saved, f)) for f in FIGURES)
     yield "## Settings\n"
     yield from _table((name, *_setting(saved, name)) for name in Sampling.__dataclass_fields__)
-    yield f"## Vote\n\n{_VOTES[saved.winner] if saved.winner else 'No vote.'}\n"
+    yield from _vote(saved)
 
 
 def _pacing(saved: Saved) -> str:
@@ -94,6 +94,17 @@ def _figure(saved: Saved, figure: figures.Figure) -> list[str]:
 def _setting(saved: Saved, name: str) -> list[str]:
     values = (getattr(saved.sampling.get(side, Sampling()), name) for side in SIDES)
     return ["the server's own" if value is None else str(value) for value in values]
+
+
+def _vote(saved: Saved) -> Iterator[str]:
+    if saved.vote is None:
+        yield "## Vote\n\nNo vote.\n"
+        return
+    how = ", names hidden" if saved.vote.blind else ""
+    counted = f" Not counted: {inline(saved.not_counted_reason)}." if saved.not_counted_reason else ""
+    yield f"## Vote\n\n{_VOTES[saved.vote.winner]} Cast at {saved.vote.voted_at}{how}.{counted}\n"
+    if saved.vote.reason:
+        yield f"### Reason\n\n{fenced(saved.vote.reason)}"
 
 
 def _table(rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from playground import __version__, report
-from playground.types import SIDES, Comparison, Message, ModelSpec, Sampling, Side, Winner
+from playground.types import SIDES, Comparison, Message, ModelSpec, Sampling, Side, Vote
 
 SCHEMA = 1
 
@@ -33,7 +33,8 @@ class Saved:
     sampling: Mapping[Side, Sampling] = field(default_factory=dict)
     earlier: Mapping[Side, tuple[Message, ...]] = field(default_factory=dict)
     turn: int = 1
-    winner: Winner | None = None
+    vote: Vote | None = None
+    not_counted_reason: str = ""
 
 
 def as_json(saved: Saved) -> str:
@@ -49,9 +50,15 @@ def as_json(saved: Saved) -> str:
         "models": {side: _model(saved.models[side]) for side in SIDES},
         "system": {side: saved.system.get(side, "") for side in SIDES},
         "settings": {side: asdict(saved.sampling.get(side, Sampling())) for side in SIDES},
-        "vote": {"winner": saved.winner} if saved.winner else None,
+        "vote": _vote(saved.vote, saved.not_counted_reason) if saved.vote else None,
     }
     return json.dumps(about | report.comparison(saved.comparison), ensure_ascii=False, indent=2) + "\n"
+
+
+def _vote(vote: Vote, not_counted_reason: str) -> dict[str, Any]:
+    names = ("winner", "vote_id", "voted_at", "blind", "decision_s", "reason", "supersedes")
+    about = {name: getattr(vote, name) for name in names}
+    return about | {"counted": not not_counted_reason, "not_counted_reason": not_counted_reason}
 
 
 def _model(spec: ModelSpec) -> dict[str, str]:
