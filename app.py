@@ -25,7 +25,9 @@ def main() -> None:
         raise SystemExit(2) from None
     from playground.ui import page  # after the flags: --help should not wait for Gradio
 
-    house.pool.warm(house.pair.left, house.pair.right)
+    warming = house.pool.warm(house.pair.left, house.pair.right)
+    if house.settings.zerogpu:
+        warming.join()  # a GPU is lent to what is loaded before the launch
     try:
         page.serve(page.build(house), house)
     finally:

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
@@ -123,7 +124,7 @@ class Race:
 
     def snapshots(self, every_s: Callable[[], float] = lambda: 1 / 15) -> Iterator[Comparison]:
         """The comparison as it grows; the last one is final. `every_s` gives the pause before each, in seconds."""
-        runner = threading.Thread(target=self._run, name="race", daemon=True)
+        runner = _thread(self._run, name="race")
         runner.start()
         memory_at = time.monotonic() + MEMORY_EVERY_S
         try:
@@ -191,7 +192,7 @@ class Race:
                         self._answer(side)
             return
         with self._machine(*self._lanes):
-            readers = [threading.Thread(target=self._answer, args=(side,), daemon=True) for side in self._lanes]
+            readers = [_thread(self._answer, side) for side in self._lanes]
             for reader in readers:
                 reader.start()
             for reader in readers:
@@ -266,6 +267,11 @@ class Race:
             return None
         finally:
             self._changes.put((side, Measured(_reading(lane.watch))))
+
+
+def _thread(work: Callable[..., None], *args: Side, name: str | None = None) -> threading.Thread:
+    """A thread that knows on whose behalf it works: who lends a GPU asks the context of the visitor's request."""
+    return threading.Thread(target=copy_context().run, args=(work, *args), name=name, daemon=True)
 
 
 def _reading(watch: MemoryWatch) -> Memory:

@@ -13,6 +13,8 @@ from platformdirs import user_cache_path
 
 APP_NAME = "side-by-side-playground"
 ROOT = Path(__file__).resolve().parent.parent
+STORAGE = Path("/data")
+"""Where a Space has its persistent storage, if it has any: https://huggingface.co/docs/hub/spaces-storage"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,16 @@ class Settings:
     def on_space(self) -> bool:
         """The app runs as a Hugging Face Space."""
         return bool(self.environ.get("SPACE_ID"))
+
+    @property
+    def zerogpu(self) -> bool:
+        """A Space whose GPU is lent by the call, to functions of this process only."""
+        return self.on_space and self.environ.get("SPACES_ZERO_GPU", "").lower() in {"1", "t", "true"}
+
+    @property
+    def sign_in(self) -> bool:
+        """A Space on which visitors can sign in (`hf_oauth` in its README). Elsewhere nobody can."""
+        return self.on_space and bool(self.environ.get("OAUTH_CLIENT_ID"))
 
     def secret(self, name: str) -> str | None:
         """The value of an environment variable that holds a key, or None when it is unset or empty."""
@@ -65,7 +77,7 @@ def add_shared_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) ->
     )
 
 
-def page_parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
+def page_parser(env: Mapping[str, str], storage: Path = STORAGE) -> argparse.ArgumentParser:
     """The flags of `app.py`."""
     parser = argparse.ArgumentParser(
         prog="app.py",
@@ -79,7 +91,7 @@ def page_parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=_int(env, "PORT", 7860), help="port to listen on")
     share = _env(env, "SHARE").lower() in {"1", "true", "yes"}
     parser.add_argument("--share", action="store_true", default=share, help="public link through gradio.live")
-    votes = _path(env, "VOTES") or Path("votes/votes.csv")
+    votes = _path(env, "VOTES") or _kept(env, storage) / "votes/votes.csv"
     parser.add_argument("--votes", type=Path, default=votes, metavar="PATH", help="where votes go (CSV), or a folder")
     _add_sync_flags(parser, env)
     return parser
@@ -137,6 +149,12 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise ValueError
     return seconds
+
+
+def _kept(env: Mapping[str, str], storage: Path) -> Path:
+    """Where files outlive a restart: on a Space only in its storage, anywhere else in the folder the app began in."""
+    kept = env.get("SPACE_ID") and storage.is_dir() and os.access(storage, os.W_OK)
+    return storage if kept else Path()
 
 
 def _host(env: Mapping[str, str]) -> str:

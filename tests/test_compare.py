@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar, copy_context
 
 import pytest
 
@@ -12,7 +13,7 @@ from playground.compare import Entrant, Race
 from playground.engines.base import Stream
 from playground.errors import StreamError, WorkerError
 from playground.line import Line
-from playground.types import SIDES, Comparison, Image, Loading, Message, Pacing, Sampling, Side
+from playground.types import SIDES, Comparison, Event, Image, Loading, Message, Pacing, Sampling, Side
 from tests.fakes import LIMIT_S, ScriptedEngine, Step, answer, comparison
 
 QUESTION = (Message("user", "What is 2 + 2?"),)
@@ -301,6 +302,26 @@ def test_the_device_is_free_after_a_race_however_it_ended(end: str, gate: thread
         assert list(shots)[-1].left.status == end
     with device.place(lambda ahead: None, gone_after(LIMIT_S)) as free:
         assert free
+
+
+# -- on whose behalf --
+
+
+@pytest.mark.parametrize("pacing", ["in_turn", "together"])
+def test_a_race_works_in_the_context_of_the_request_that_began_it(pacing: Pacing):
+    visitor, seen = ContextVar("visitor", default="nobody"), []
+
+    class Curious(ScriptedEngine):
+        def _events(self, stopped: threading.Event) -> Iterator[Event]:
+            seen.append(visitor.get())
+            return super()._events(stopped)
+
+    def handler() -> None:
+        visitor.set("Ann")
+        finish(race(Curious(), Curious(), pacing))
+
+    copy_context().run(handler)
+    assert seen == ["Ann", "Ann"]
 
 
 # -- the line before a server that answers few at once --

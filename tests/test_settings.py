@@ -86,6 +86,34 @@ def test_on_a_space_the_page_is_reachable_from_outside_and_elsewhere_it_is_not()
     assert settings.read([], {"SPACE_ID": "me/it", "PLAYGROUND_HOST": "127.0.0.1"}).host == "127.0.0.1"
 
 
+def test_on_a_space_votes_go_to_its_storage_where_there_is_one(tmp_path: Path):
+    space = {"SPACE_ID": "me/it"}
+
+    def votes(env: dict[str, str], storage: Path) -> Path:
+        return Path(settings.page_parser(env, storage).parse_args([]).votes)
+
+    assert votes(space, tmp_path) == tmp_path / "votes/votes.csv"
+    assert votes(space, tmp_path / "none") == Path("votes/votes.csv")
+    assert votes({}, tmp_path) == Path("votes/votes.csv")
+    assert votes(space | {"PLAYGROUND_VOTES": "mine.csv"}, tmp_path) == Path("mine.csv")
+
+
+@pytest.mark.parametrize(
+    ("env", "zerogpu", "sign_in"),
+    [
+        ({}, False, False),
+        ({"SPACE_ID": "me/it"}, False, False),
+        ({"SPACE_ID": "me/it", "SPACES_ZERO_GPU": "true"}, True, False),
+        ({"SPACE_ID": "me/it", "SPACES_ZERO_GPU": "false"}, False, False),
+        ({"SPACES_ZERO_GPU": "true", "OAUTH_CLIENT_ID": "id"}, False, False),
+        ({"SPACE_ID": "me/it", "OAUTH_CLIENT_ID": "id"}, False, True),
+    ],
+)
+def test_what_a_space_offers_is_told_by_its_environment(env: dict[str, str], zerogpu: bool, sign_in: bool):
+    told = settings.read([], env)
+    assert (told.zerogpu, told.sign_in) == (zerogpu, sign_in)
+
+
 def test_the_environment_of_the_process_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PLAYGROUND_LEFT", "small")
     assert settings.read([]).left == "small"

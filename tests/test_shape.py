@@ -122,8 +122,11 @@ def test_only_the_page_knows_gradio():
 
 
 def test_only_the_engine_for_zerogpu_and_child_programs_know_torch():
-    allowed = {path for path in importers("torch") if path.endswith("_child.py")} | {"playground/engines/zerogpu.py"}
-    assert importers("torch") <= allowed
+    inside = {"playground/engines/zerogpu.py", "playground/engines/inside.py"}
+    assert {path for path in importers("torch") if not path.endswith("_child.py")} <= inside
+    assert importers("spaces") == {"playground/engines/zerogpu.py"}
+    assert {name for name, target in OWN if target == "playground.engines.inside"} == {"playground.engines.zerogpu"}
+    assert {name for name, target in OWN if target == "playground.engines.zerogpu"} == {"playground.engines"}
 
 
 def test_only_settings_read_the_environment():

@@ -27,6 +27,10 @@ def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
             from playground.engines.llama import LlamaEngine
 
             return LlamaEngine(spec, settings.cache, threads=settings.threads, timeouts=timeouts)
+        case "transformers" if settings.zerogpu:
+            from playground.engines.zerogpu import ZeroGPUEngine
+
+            return ZeroGPUEngine(spec, settings.cache)
         case "transformers":
             from playground.engines.serve import TransformersEngine
 

@@ -1,4 +1,4 @@
-"""The four kinds of engine, each with what a test must know of it from outside: for the contract test, no test itself.
+"""The five kinds of engine, each with what a test must know of it from outside: for the contract test, no test itself.
 
 A house opens its engine once; it knows what its server does (`busy`), how to hurt it (`hurt`), and how to open one that
 cannot work (`ruined`).
@@ -167,6 +167,37 @@ class TransformersHouse(LocalHouse):
     kind, spec = TransformersEngine, BF16
 
 
+class ZeroGPUHouse(House):
+    """The real weights in this very process, as on a Space with a lent GPU; here the lender does nothing."""
+
+    broken = LONG
+
+    def __init__(self, folder: Path, cache: Path | None) -> None:
+        from playground.engines.zerogpu import ZeroGPUEngine  # late: only these tests have torch in their process
+
+        assert cache
+        self.engine: ZeroGPUEngine = ZeroGPUEngine(BF16, cache)
+
+    def busy(self) -> bool:
+        before = _cpu_s(os.getpid())
+        time.sleep(1)
+        return _cpu_s(os.getpid()) - before > 0.2
+
+    def hurt(self) -> None:
+        """As when the device fails: the next step of the model raises, once."""
+        from playground.engines.zerogpu import LOADED
+
+        def fail(*_: object) -> None:
+            hook.remove()
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+        hook = LOADED[BF16.key].model.register_forward_pre_hook(fail)
+
+    def ruined(self, folder: Path) -> Engine:
+        kind = type(self.engine)
+        return kind(ModelSpec("gone", "Gone 1B", "transformers", source=str(folder / "gone")), folder)
+
+
 def _cpu_s(pid: int | None) -> float:
     try:
         used = psutil.Process(pid).cpu_times()
@@ -180,4 +211,5 @@ HOUSES: dict[str, Callable[[Path, Path | None], House]] = {
     "replay": ReplayHouse,
     "llama.cpp": LlamaHouse,
     "transformers": TransformersHouse,
+    "zerogpu": ZeroGPUHouse,
 }

@@ -1,0 +1,193 @@
+"""Knows how a model in this very process answers: its prompt, its tokens as they come. Knows neither engine nor lender.
+
+Only `zerogpu.py` uses it. torch is imported when a model is loaded, never before: the app elsewhere lives without it.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from queue import SimpleQueue
+from typing import Any
+
+from PIL import Image as Picture
+
+from playground.engines.chunks import scalar
+from playground.engines.thinking import ThinkSplitter
+from playground.errors import TooLongError
+from playground.types import Delta, Event, Finished, Memory, Message, ModelSpec, Sampling, Sent, Usage
+
+MOST_TOKENS = 1024
+"""Where nobody says how long an answer may be; `transformers serve` stops there too."""
+SHARED = "this model shares the app's process, so its memory cannot be told apart"
+ALLOCATED = "torch: the model's weights, and the most that was allocated on top of all weights during the answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model with what turns messages into its input, and the bytes of its tensors."""
+
+    model: Any
+    processor: Any
+    weights_bytes: int
+
+    @property
+    def tokenizer(self) -> Any:
+        """The one in Rust, which decodes token by token."""
+        return getattr(self.processor, "tokenizer", self.processor)._tokenizer
+
+
+def load(source: str, revision: str | None, reads_images: bool) -> Loaded:
+    """The checkpoint in that folder or of that Hub id, on the GPU where there is one. Raises what transformers does."""
+    import torch
+    import transformers
+
+    kind: Any = transformers.AutoModelForImageTextToText if reads_images else transformers.AutoModelForCausalLM
+    reader = transformers.AutoProcessor if reads_images else transformers.AutoTokenizer
+    model = kind.from_pretrained(source, revision=revision, dtype="auto")
+    model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    tensors = {each.data_ptr(): each.numel() * each.element_size() for each in model.parameters()}
+    return Loaded(model, reader.from_pretrained(source, revision=revision), sum(tensors.values()))
+
+
+class _Left(Exception):
+    """Nobody listens any more."""
+
+
+class _Tokens:
+    """What `generate` hands its tokens to; read from another thread as (text, stamp), then ended by `end`."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        from tokenizers.decoders import DecodeStream
+
+        self.ids: list[int] = []
+        self.left = threading.Event()
+        self._tokenizer, self._decoder = tokenizer, DecodeStream([], skip_special_tokens=True)
+        self._said: SimpleQueue[tuple[str, float] | BaseException | None] = SimpleQueue()
+        self._prompt = True
+
+    def put(self, value: Any) -> None:
+        """Called by `generate` for the prompt, then for each token."""
+        if self.left.is_set():
+            raise _Left
+        if self._prompt:
+            self._prompt = False
+            return
+        for each in value.tolist():
+            self.ids.append(each)
+            if text := self._decoder.step(self._tokenizer, each):
+                self._said.put((text, time.monotonic()))
+
+    def end(self) -> None:
+        """Called by `generate`; the end is known when it returns."""
+
+    def run(self, model: Any, **options: Any) -> None:
+        """Generate to the end; the body of a thread."""
+        try:
+            model.generate(streamer=self, **options)
+            self._said.put(None)
+        except BaseException as error:  # noqa: BLE001 - a thread's edge: whoever reads must hear of it
+            self._said.put(error)
+
+    def __iter__(self) -> Iterator[tuple[str, float]]:
+        while (said := self._said.get()) is not None:
+            if isinstance(said, BaseException):
+                raise said
+            yield said
+
+
+def answer(
+    loaded: Loaded, spec: ModelSpec, messages: Sequence[Message], sampling: Sampling
+) -> Iterator[Event | Memory]:
+    """The events of one answer, then its memory. Leaving it stops the work at the next token."""
+    yield Sent(time.monotonic())
+    inputs = _inputs(loaded, spec, messages, sampling)
+    prompt = int(inputs["input_ids"].shape[-1])
+    config = _config(loaded.model, spec, sampling, prompt)
+    gauge = _Gauge(loaded)
+    tokens = _Tokens(loaded.tokenizer)
+    options = {**inputs, "generation_config": config}
+    work = threading.Thread(target=tokens.run, args=(loaded.model,), kwargs=options, name="generate", daemon=True)
+    work.start()
+    splitter, thought = ThinkSplitter(spec.thinking and sampling.thinking is True), 0
+    try:
+        for text, at_s in tokens:
+            pieces = splitter.feed(text)
+            thought = len(tokens.ids) if any(reasoning for _, reasoning in pieces) else thought
+            yield from (Delta(piece, at_s, reasoning) for piece, reasoning in pieces)
+    finally:
+        tokens.left.set()
+        work.join()
+    now_s, ids = time.monotonic(), tokens.ids
+    yield from (Delta(piece, now_s, reasoning) for piece, reasoning in splitter.end())
+    yield gauge.read()
+    ended = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
+    usage = Usage(prompt, thought, len(ids) - thought, source="server")
+    yield Finished("stop" if ids and ids[-1] in ended else "length", usage, now_s)
+
+
+def _inputs(loaded: Loaded, spec: ModelSpec, messages: Sequence[Message], sampling: Sampling) -> Any:
+    said = [
+        {"role": message.role, "content": _parts(message) if spec.reads_images else scalar(message.text)}
+        for message in messages
+    ]
+    asked = {} if sampling.thinking is None else {"enable_thinking": sampling.thinking}
+    inputs = loaded.processor.apply_chat_template(
+        said, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", **asked
+    )
+    return inputs.to(loaded.model.device)
+
+
+def _parts(message: Message) -> list[dict[str, Any]]:
+    pictures = [{"type": "image", "image": Picture.open(BytesIO(image.data))} for image in message.images]
+    return [*pictures, {"type": "text", "text": scalar(message.text)}]
+
+
+def _config(model: Any, spec: ModelSpec, sampling: Sampling, prompt: int) -> Any:
+    """How to generate: the model's own way, with what was asked. Raises TooLongError."""
+    limit = spec.context_tokens
+    if limit is not None and prompt + 1 > limit:
+        raise TooLongError(
+            f"The prompt has {prompt:,} tokens; {spec.title or spec.key} reads {limit:,}. "
+            "Shorten it or choose a model with a larger context."
+        )
+    config = copy.deepcopy(model.generation_config)
+    most = sampling.max_tokens or MOST_TOKENS
+    config.max_length, config.max_new_tokens = None, most if limit is None else min(most, limit - prompt)
+    if sampling.temperature == 0:
+        config.do_sample, config.temperature, config.top_p, config.top_k = False, None, None, None
+    elif sampling.temperature is not None or sampling.top_p is not None:
+        config.do_sample = True
+        config.temperature = config.temperature if sampling.temperature is None else sampling.temperature
+        config.top_p = config.top_p if sampling.top_p is None else sampling.top_p
+    if config.pad_token_id is None:
+        config.pad_token_id = config.eos_token_id[0] if isinstance(config.eos_token_id, list) else config.eos_token_id
+    if sampling.seed is not None:
+        import torch
+
+        torch.manual_seed(sampling.seed)
+    return config
+
+
+class _Gauge:
+    """Memory of one answer on the GPU, where torch counts it by process."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        import torch
+
+        self._weights = loaded.weights_bytes
+        self._cuda = torch.cuda if torch.cuda.is_available() else None
+        if self._cuda:
+            self._cuda.reset_peak_memory_stats()
+            self._before = int(self._cuda.memory_allocated())
+
+    def read(self) -> Memory:
+        """Figures now, of this model alone: weights of others in the same process are not counted."""
+        if not self._cuda:
+            return Memory(self._weights, reason=SHARED)
+        grown = max(0, int(self._cuda.max_memory_allocated()) - self._before)
+        return Memory(self._weights, self._weights + grown, self._weights, method=ALLOCATED)
