@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground import asking, catalog, compare, library, pairs, votes, weights
+from playground.arena import Arena
 from playground.catalog import Catalog
 from playground.compare import Entrant, Race
+from playground.engines import for_visitor, routed
+from playground.engines.base import Engine
 from playground.errors import UsageError
 from playground.pool import Pool
 from playground.settings import Settings
@@ -18,17 +21,20 @@ from playground.types import SIDES, Comparison, Message, ModelSpec, Pacing, Prom
 from playground.votes import VoteBook
 
 if TYPE_CHECKING:
+    from playground.standings import Pair
     from playground.votes.sync import Sync
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one side is asked: by key, with its own history, system prompt and sampling."""
+    """What one side is asked: by key, with its own history, system prompt and sampling. `token` is the visitor's own,
+    where one signed in."""
 
     model: str
     history: tuple[Message, ...] = ()
     system: str = ""
     sampling: Sampling = Sampling()  # noqa: RUF009 - frozen, so one default may be shared
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Parts:
     book: VoteBook
     prompts: tuple[Prompt, ...]
     pair: pairs.Pair
+    arena: Arena
     sync: Sync | None = None
     turns: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -91,9 +98,20 @@ class Parts:
         whole = asking.conversation(question.system, question.history, message)
         messages, notice = asking.fit_to(spec, whole)
         sampling = asking.merge(question.sampling, asking.recommended(spec, question.sampling))
-        refusal = asking.unsayable(spec, message, messages[-1])
-        line = self.pool.line(question.model)
-        return Entrant(self.pool.engine(question.model), messages, sampling, "" if refusal else notice, refusal, line)
+        refusal = asking.unsayable(spec, message, messages[-1]) or self._unsigned(spec, question)
+        engine, line = self._engine(spec, question), self.pool.line(question.model)
+        return Entrant(engine, messages, sampling, "" if refusal else notice, refusal, line)
+
+    def _engine(self, spec: ModelSpec, question: Question) -> Engine:
+        signed_in = question.token and self.settings.sign_in and routed(spec)
+        return for_visitor(spec, self.settings, question.token) if signed_in else self.pool.engine(spec.key)
+
+    def _unsigned(self, spec: ModelSpec, question: Question) -> str:
+        """Why a visitor of a Space must sign in first, if so: the router is asked in nobody else's name, not the
+        owner's either."""
+        if not self.settings.sign_in or question.token or not routed(spec):
+            return ""
+        return f"{spec.title} is asked in your name. Sign in at the top of the page, or choose another model."
 
 
 def assemble(settings: Settings) -> Parts:
@@ -106,16 +124,44 @@ def assemble(settings: Settings) -> Parts:
     path = votes.place(settings.votes, own=settings.on_space or bool(settings.sync_to))
     pair = pairs.choose(rows, settings.left, settings.right, present)
     prompts = library.load(settings.prompts) if settings.prompts.is_dir() else ()
+    arena = _arena(settings, rows, pair, present)
     sync = _sync(settings, path)  # last: from here on a thread runs
     return Parts(
         settings=settings,
         catalog=rows,
         pool=Pool(rows, settings),
-        book=VoteBook(path, gate=sync.gate if sync else None),
+        book=VoteBook(path, log_texts=settings.log_texts, gate=sync.gate if sync else None),
         prompts=prompts,
         pair=pair,
+        arena=arena,
         sync=sync,
     )
+
+
+def _arena(settings: Settings, rows: Catalog, pair: pairs.Pair, present: Callable[[ModelSpec], bool]) -> Arena:
+    """The models that were named, or those that certainly answer: the person's own, those that are here, the pair."""
+    if settings.blind_models:
+        models = [rows.row(key) for key in settings.blind_models]
+    else:
+        models = [
+            row
+            for row in rows
+            if row.key in (pair.left, pair.right)
+            or (row.key in rows.own and not row.template)
+            or (row.engine in ("transformers", "llama.cpp") and present(row))
+        ]
+    if len(models) < 2 and (settings.blind or settings.blind_models):
+        raise UsageError("A blind comparison needs two models. Name them with --blind-models, or add rows.")
+    return Arena(models, _tallies(settings) if settings.blind_draw == "widest" else None)
+
+
+def _tallies(settings: Settings) -> Callable[[], Iterable[Pair]]:
+    """The stored votes pair by pair, read when they have changed."""
+    from playground.counting.ledger import Ledger  # numpy, which other draws do without
+    from playground.standings import Filter
+
+    ledger = Ledger(settings.votes, {}, {})
+    return lambda: ledger.count(Filter()).found.pairs
 
 
 def _sync(settings: Settings, path: Path) -> Sync | None:

@@ -13,13 +13,18 @@ from platformdirs import user_cache_path
 
 APP_NAME = "side-by-side-playground"
 ROOT = Path(__file__).resolve().parent.parent
+DRAWS = ("uniform", "widest")
 STORAGE = Path("/data")
 """Where a Space has its persistent storage, if it has any: https://huggingface.co/docs/hub/spaces-storage"""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one run of the app was told. `left` and `right` are keys of models, empty for "choose for me"."""
+    """What one run of the app was told. `left` and `right` are keys of models, empty for "choose for me".
+
+    `blind` makes every comparison blind. `blind_models` are the keys that pairs are drawn from, none for "what is
+    here"; `blind_draw` is one of `DRAWS`. `hold_answers` and `vote_early` are what the page's switches begin with.
+    """
 
     left: str = ""
     right: str = ""
@@ -34,6 +39,12 @@ class Settings:
     stall_s: float = 300.0
     sync_to: str = ""
     sync_minutes: float = 5.0
+    blind: bool = False
+    blind_models: tuple[str, ...] = ()
+    blind_draw: str = "uniform"
+    hold_answers: bool = False
+    vote_early: bool = False
+    log_texts: bool = True
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -89,12 +100,42 @@ def page_parser(env: Mapping[str, str], storage: Path = STORAGE) -> argparse.Arg
     add_shared_flags(parser, env)
     parser.add_argument("--host", default=_env(env, "HOST", _host(env)), help="address to listen on")
     parser.add_argument("--port", type=int, default=_int(env, "PORT", 7860), help="port to listen on")
-    share = _env(env, "SHARE").lower() in {"1", "true", "yes"}
-    parser.add_argument("--share", action="store_true", default=share, help="public link through gradio.live")
+    parser.add_argument(
+        "--share", action="store_true", default=_is_on(env, "SHARE"), help="public link through gradio.live"
+    )
     votes = _path(env, "VOTES") or _kept(env, storage) / "votes/votes.csv"
     parser.add_argument("--votes", type=Path, default=votes, metavar="PATH", help="where votes go (CSV), or a folder")
+    _add_vote_flags(parser, env)
     _add_sync_flags(parser, env)
     return parser
+
+
+def _add_vote_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) -> None:
+    add = parser.add_argument
+    add("--blind", action="store_true", default=_is_on(env, "BLIND"), help="hide which model is which until the vote")
+    add(
+        "--blind-models",
+        type=_keys,
+        default=_env(env, "BLIND_MODELS"),
+        metavar="KEY,KEY,...",
+        help="models that blind pairs are drawn from (default: your own rows, and what is on this machine)",
+    )
+    add(
+        "--blind-draw",
+        type=_draw,
+        default=_env(env, "BLIND_DRAW", DRAWS[0]),
+        metavar="|".join(DRAWS),
+        help="every pair alike, or more often the pairs whose win share has the wider interval",
+    )
+    hold, early = _is_on(env, "HOLD_ANSWERS"), _is_on(env, "VOTE_EARLY")
+    add("--hold-answers", action="store_true", default=hold, help="begin with: show both when both are done")
+    add("--vote-early", action="store_true", default=early, help="begin with: vote while answers still come")
+    add(
+        "--log-texts",
+        action=argparse.BooleanOptionalAction,
+        default=_env(env, "LOG_TEXTS", "1").lower() not in {"0", "false", "no"},
+        help="keep prompts, answers and words of voters with the votes; without, only their hashes and lengths",
+    )
 
 
 def _add_sync_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) -> None:
@@ -127,6 +168,21 @@ def environment() -> dict[str, str]:
 
 def _env(env: Mapping[str, str], name: str, default: str = "") -> str:
     return env.get(f"PLAYGROUND_{name}") or default
+
+
+def _is_on(env: Mapping[str, str], name: str) -> bool:
+    return _env(env, name).lower() in {"1", "true", "yes"}
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    """For argparse, which applies it to the variable's text too."""
+    return tuple(dict.fromkeys(key.strip() for key in text.split(",") if key.strip()))
+
+
+def _draw(text: str) -> str:
+    if text not in DRAWS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(DRAWS)}")
+    return text
 
 
 def _path(env: Mapping[str, str], name: str) -> Path | None:

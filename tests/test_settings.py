@@ -21,7 +21,10 @@ EVERY_FLAG = {
     "stall_s": "2.5",
     "sync_to": "team/votes",
     "sync_minutes": "1.5",
+    "blind_models": "small, large",
+    "blind_draw": "widest",
 }
+SWITCHES = ("share", "blind", "hold_answers", "vote_early")
 EVERY_VARIABLE = {f"PLAYGROUND_{name.upper()}": value for name, value in EVERY_FLAG.items()}
 TOLD = Settings(
     left="small",
@@ -36,6 +39,11 @@ TOLD = Settings(
     stall_s=2.5,
     sync_to="team/votes",
     sync_minutes=1.5,
+    blind_models=("small", "large"),
+    blind_draw="widest",
+    blind=True,
+    hold_answers=True,
+    vote_early=True,
 )
 
 
@@ -52,15 +60,15 @@ def test_nothing_told_is_the_default():
 
 def test_every_flag_is_heard():
     flags = [part for name, value in EVERY_FLAG.items() for part in (flag(name), value)]
-    assert settings.read([*flags, "--share"], {}) == TOLD
+    assert settings.read([*flags, *(flag(name) for name in SWITCHES)], {}) == TOLD
 
 
 def test_every_flag_can_be_an_environment_variable():
-    env = EVERY_VARIABLE | {"PLAYGROUND_SHARE": "1"}
+    env = EVERY_VARIABLE | {f"PLAYGROUND_{name.upper()}": "1" for name in SWITCHES}
     found = settings.read([], env)
     assert found.environ == env
-    assert [getattr(found, name) for name in [*EVERY_FLAG, "share"]] == [
-        getattr(TOLD, name) for name in [*EVERY_FLAG, "share"]
+    assert [getattr(found, name) for name in [*EVERY_FLAG, *SWITCHES]] == [
+        getattr(TOLD, name) for name in [*EVERY_FLAG, *SWITCHES]
     ]
 
 
@@ -71,13 +79,28 @@ def test_a_flag_wins_over_the_environment():
 
 
 def test_an_empty_variable_is_as_if_it_were_not_set():
-    env = dict.fromkeys([*EVERY_VARIABLE, "PLAYGROUND_SHARE"], "")
+    env = dict.fromkeys(
+        [*EVERY_VARIABLE, *(f"PLAYGROUND_{name.upper()}" for name in SWITCHES), "PLAYGROUND_LOG_TEXTS"], ""
+    )
     assert settings.read([], env) == Settings(environ=env)
 
 
 @pytest.mark.parametrize(("value", "share"), [("1", True), ("True", True), ("yes", True), ("0", False), ("no", False)])
 def test_sharing_is_turned_on_by_words_that_mean_yes(value: str, share: bool):
     assert settings.read([], {"PLAYGROUND_SHARE": value}).share is share
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "kept"),
+    [
+        ([], {}, True),
+        (["--no-log-texts"], {}, False),
+        ([], {"PLAYGROUND_LOG_TEXTS": "0"}, False),
+        (["--log-texts"], {"PLAYGROUND_LOG_TEXTS": "no"}, True),
+    ],
+)
+def test_texts_are_kept_with_votes_unless_they_are_told_not_to_be(argv: list[str], env: dict[str, str], kept: bool):
+    assert settings.read(argv, env).log_texts is kept
 
 
 def test_on_a_space_the_page_is_reachable_from_outside_and_elsewhere_it_is_not():
@@ -127,6 +150,8 @@ def test_the_environment_of_the_process_is_read_when_none_is_given(monkeypatch: 
         (["--colour"], {}, "--colour"),
         (["--stall-s", "0"], {}, "--stall-s"),
         ([], {"PLAYGROUND_STALL_S": "soon"}, "--stall-s"),
+        (["--blind-draw", "best"], {}, "'best' is not one of uniform, widest"),
+        ([], {"PLAYGROUND_BLIND_DRAW": "best"}, "--blind-draw"),
         ([], {"PLAYGROUND_PORT": "http"}, "PLAYGROUND_PORT must be a whole number, not 'http'"),
         ([], {"PLAYGROUND_THREADS": "2.5"}, "PLAYGROUND_THREADS must be a whole number, not '2.5'"),
     ],
@@ -140,7 +165,7 @@ def test_wrong_usage_exits_with_two_and_names_what_was_wrong(
     assert named in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", sorted(flag(name) for name in [*EVERY_FLAG, "share"]))
+@pytest.mark.parametrize("name", sorted(flag(name) for name in [*EVERY_FLAG, *SWITCHES, "no_log_texts"]))
 def test_help_lists_every_flag(name: str):
     text = settings.page_parser({}).format_help()
     assert name in text

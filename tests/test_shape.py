@@ -22,9 +22,9 @@ PROGRAMS = [*FILES, *(path for path in [ROOT / "app.py"] if path.exists())]
 LEVELS = {
     0: "types errors",
     1: "settings catalog library images meter memory fit votes standings answer asking figures pairs report weights "
-    "tokens line machine",
+    "tokens line machine blind names",
     2: "engines export counting",
-    3: "pool compare",
+    3: "pool compare arena",
     4: "parts",
     5: "ui cli",
     6: "__main__ app",
