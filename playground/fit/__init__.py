@@ -1,7 +1,16 @@
-"""Knows whether a row's model fits in a machine's memory, before any download. Reads no weights and starts nothing."""
+"""Knows whether a row's model fits in a machine's memory, before any download. Starts nothing.
+
+    fit.judge(spec, machine, context_tokens, rows=..., stored=...) -> Fit
+
+`config` and `count` read shapes, `cache` and `overhead` what running one takes, `known` holds the shapes that come with
+the package, `steps` says what to do instead, `files` reads what is here.
+"""
 
 from __future__ import annotations
 
-from playground.fit.verdict import TIGHT, Fit, Verdict, judge
+from playground.fit.files import look
+from playground.fit.needs import TIGHT, Fit, Stored, Verdict
+from playground.fit.steps import SHORT
+from playground.fit.verdict import judge
 
-__all__ = ["TIGHT", "Fit", "Verdict", "judge"]
+__all__ = ["SHORT", "TIGHT", "Fit", "Stored", "Verdict", "judge", "look"]

@@ -1,49 +1,47 @@
-"""Knows the verdict on one row: what it needs, what is free, what to do instead. Knows no architecture by name."""
+"""Knows the verdict on one row: the best place for it, and what to do instead. Reads no file and starts nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import replace
 
+from playground.fit.errors import Unknown
+from playground.fit.needs import Fit, Stored, need, places
+from playground.fit.steps import next_step
 from playground.machine import Machine
 from playground.types import ModelSpec
 
-Verdict = Literal["fits", "tight", "does not fit", "unknown"]
-TIGHT = 0.9
-"""Over this share of what is free, a model is tight."""
 
+def judge(
+    spec: ModelSpec,
+    machine: Machine,
+    context_tokens: int | None = None,
+    *,
+    rows: Iterable[ModelSpec] = (),
+    stored: Stored | None = None,
+) -> Fit:
+    """Will that row run on that machine? Pure.
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """What a model needs and what is free, in bytes; None where it is not known, and `why` then says why.
-
-    `where` is `ram`, `gpu 0`, `gpus` (all of them together) or `elsewhere`. `next_step` is a sentence with the next
-    smaller thing to do, "" where the model fits. `why` is the verdict in a sentence with its numbers.
+    `context_tokens` defaults to the row's own, then to what the model can read. `rows` are where a next step is looked
+    for, `stored` is what is known from files that are here. A row that runs elsewhere fits, without figures.
     """
-
-    verdict: Verdict
-    weights_bytes: int | None = None
-    kv_bytes: int | None = None
-    overhead_bytes: int | None = None
-    free_bytes: int | None = None
-    where: str = ""
-    next_step: str = ""
-    why: str = ""
-
-    @property
-    def need_bytes(self) -> int | None:
-        """Weights, KV cache and overhead together; None while one of them is not known."""
-        parts = (self.weights_bytes, self.kv_bytes, self.overhead_bytes)
-        return sum(part for part in parts if part is not None) if None not in parts else None
-
-
-def judge(spec: ModelSpec, machine: Machine, context_tokens: int | None = None) -> Fit:
-    """Will that row run on that machine? Pure. `context_tokens` defaults to the row's own.
-
-    A row that runs elsewhere fits, with `where` = `elsewhere` and no figures.
-    """
-    if not spec.local:
+    if not spec.local or spec.engine == "replay":
         return Fit("fits", where="elsewhere", why="It runs elsewhere and takes no memory here.")
     if spec.engine == "openai":
-        return Fit("unknown", why="A server of this machine holds it; how much it takes, only that server knows.")
-    return Fit("unknown", why=f"The architecture of {spec.source} is not known before it is here.")
+        return Fit("unknown", why="A server of this machine holds it; only that server knows how much it takes.")
+    stored = stored or Stored()
+    try:
+        needs = [need(spec, machine, where, context_tokens, stored) for where in places(spec, machine)]
+    except Unknown as unknown:
+        return Fit("unknown", why=f"What it needs is not known: {unknown}.")
+    found = next((each for each in needs if each.verdict != "does not fit"), needs[-1])
+    if found.verdict == "fits":
+        return found
+
+    def with_context(tokens: int) -> Fit:
+        return need(spec, machine, found.where, tokens, stored)
+
+    def other(row: ModelSpec) -> Fit:
+        return judge(row, machine)
+
+    return replace(found, next_step=next_step(spec, found, tuple(rows), with_context, other))
