@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from playground.engines.base import Engine
 from playground.settings import Settings
 from playground.types import ModelSpec
+
+ROUTER = "router.huggingface.co"
+
+
+def routed(spec: ModelSpec) -> bool:
+    """The row is of the Hub's router, which a visitor of a Space can be asked to sign in for."""
+    return spec.engine == "openai" and urlsplit(spec.base_url).hostname == ROUTER
+
+
+def for_visitor(spec: ModelSpec, settings: Settings, token: str) -> Engine:
+    """An engine of a router row that asks in the name of one visitor. Kept by nobody: it ends with its race."""
+    from playground.engines.client import OpenAIEngine, Timeouts
+
+    if not routed(spec):
+        raise ValueError(f"{spec.key} is not a row of the router, which alone gets a visitor's token")
+    return OpenAIEngine(spec, token, Timeouts(stall_s=settings.stall_s))
 
 
 def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
