@@ -334,7 +334,7 @@ def test_the_command_prints_a_table_for_people(capsys: pytest.CaptureFixture[str
     assert cli.main(["standings", "--votes", str(GOLDEN / "votes-2.csv")]) == 0
     said = capsys.readouterr().out
     assert said.splitlines()[1].startswith("1  amber    36     35   0     1     0         100 % (90 to 100)")
-    assert "* preliminary: fewer than 30 decisive votes." in said
+    assert "Preliminary: fewer than 30 decisive votes." in said
     assert "Left out: 5 kept and not counted, 2 taken back or corrected." in said
 
 

@@ -30,6 +30,17 @@ def picture(found: Standings, name: str, filters: str = "") -> bytes:
     return drawing.png(chart.draw, chart.height(drawing.PNG_WIDTH), chart.title, caption(found, filters))
 
 
+def one(found: Standings, name: str, filters: str = "") -> bytes:
+    """The file with that name. Raises UsageError when these standings have no such file."""
+    known = tables(found)
+    if name in known:
+        return known[name].encode()
+    try:
+        return picture(found, name.removesuffix(".png"), filters)
+    except KeyError as error:
+        raise UsageError(f"These standings have no {name}. Choose another.") from error
+
+
 def write(found: Standings, folder: Path, filters: str = "") -> list[Path]:
     """Write all of them into that folder. Raises UsageError when it cannot be written."""
     from playground.standings import charts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,17 +27,17 @@ class Count:
 
 
 class Ledger:
-    """The votes of some files, read once and kept until a file changes. For any number of threads: one counts at a
-    time, so that however many ask, the models on this machine lose one core at most."""
+    """The votes of what the app was told as `--votes`, read once and kept until a file changes. For any number of
+    threads: one counts at a time, so that however many ask, the models on this machine lose one core at most."""
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        where: Path,
         subjects: Mapping[str, str],
         classes: Mapping[str, str],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._paths, self._subjects, self._classes, self._clock = paths, subjects, classes, clock
+        self._where, self._subjects, self._classes, self._clock = where, subjects, classes, clock
         self._lock = threading.Lock()
         self._stamp: _Stamp | None = None
         self._read_at_s = self._took_s = 0.0
@@ -68,8 +68,10 @@ class Ledger:
             return Count(self._known[key], self._read_at_s, tuple(scripts))
 
     def _refresh(self) -> None:
-        found = [path for path in self._paths if path.exists() and (not path.is_dir() or any(path.glob("*.csv")))]
-        stamp = tuple((path, *_size_and_time(path)) for path in votes.files(found))
+        path = votes.readable(self._where)
+        there = path.exists() and (not path.is_dir() or any(path.glob("*.csv")))
+        found = votes.files([path]) if there else []
+        stamp = tuple((path, *_size_and_time(path)) for path in found)
         now_s = self._clock()
         if stamp == self._stamp:
             self._read_at_s = now_s

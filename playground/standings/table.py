@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from playground.standings.shares import needed
 from playground.standings.values import PRELIMINARY, Figures, Rating, Share, Standing, Standings
 
 SCHEMA = 1
 _HEADER = ("", "model", "votes", "won", "lost", "tied", "both bad", "win share (95 %)")
+_LEVEL, _RATING = "at equal style (95 %)", "rating (95 %)"
 _FIGURES = ("first token", "tokens/s", "peak memory", "answer")
 
 
@@ -63,13 +65,13 @@ def _written(value: object, escape: Callable[[str], str]) -> str:
 def text(found: Standings) -> str:
     """For a terminal."""
     if not found.models:
-        return "\n".join(["No votes that count yet.", *_left_out(found)])
-    rated = len(found.models) > 2
-    header = (*_HEADER, "rating (95 %)", *_FIGURES) if rated else (*_HEADER, *_FIGURES)
-    lines = [header, *(_row(one, rated) for one in found.models)]
+        return "\n".join(["No votes that count yet.", *left_out(found)])
+    rated, style = len(found.models) > 2, found.style is not None
+    header = (*_HEADER, *([_LEVEL] if style else []), *([_RATING] if rated else []), *_FIGURES)
+    lines = [header, *(_row(one, rated=rated, style=style) for one in found.models)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([*table, "", *_notes(found), *_left_out(found)])
+    return "\n".join([*table, "", *notes(found), *left_out(found)])
 
 
 def share(found: Share | None) -> str:
@@ -84,11 +86,12 @@ def rating(found: Rating | None) -> str:
     return f"{found.value:.0f} ({found.low:.0f} to {found.high:.0f})" if found else "–"
 
 
-def _row(one: Standing, rated: bool) -> tuple[str, ...]:
+def _row(one: Standing, *, rated: bool, style: bool) -> tuple[str, ...]:
     counts = (one.votes, one.wins, one.losses, one.ties, one.both_bad)
     name = f"{one.model} *" if one.preliminary else one.model
     cells = (f"{one.rank}", name, *map(str, counts), share(one.share))
-    return (*cells, *([rating(one.rating)] if rated else []), *_figures(one))
+    level = [share(one.level_share)] if style else []
+    return (*cells, *level, *([rating(one.rating)] if rated else []), *_figures(one))
 
 
 def _figures(one: Standing) -> tuple[str, ...]:
@@ -106,31 +109,43 @@ def _number(value: float | None, unit: str, digits: int = 0) -> str:
     return "–" if value is None else f"{value:.{digits}f} {unit}".rstrip()
 
 
-def _notes(found: Standings) -> list[str]:
+def notes(found: Standings) -> list[str]:
+    """What must be known beside the table, a sentence each."""
     voters = f" of {found.voters} {'voter' if found.voters == 1 else 'voters'}" if found.voters else ""
-    notes = [f"{found.votes} {'vote' if found.votes == 1 else 'votes'}{voters}. Beside them: medians of their answers."]
+    told = [f"{found.votes} {'vote' if found.votes == 1 else 'votes'}{voters}. Beside them: medians of their answers."]
     if any(one.preliminary for one in found.models):
-        notes.append(f"* preliminary: fewer than {PRELIMINARY} decisive votes.")
+        told.append(f"Preliminary: fewer than {PRELIMINARY} decisive votes.")
     if found.left:
-        notes.append(f"The left side won {share(found.left)} of {found.left.total} decisive votes.")
-    if found.needed:
-        notes.append(f"About {found.needed} decisive votes more would show a difference like this one (80 % power).")
-    elif found.needed == 0:
-        notes.append("There are enough decisive votes to show a difference like this one (80 % power).")
+        told.append(f"The left side won {share(found.left)} of {_decisive(found.left.total)}.")
+    told += _needed(found)
     if found.style:
-        effect = found.style
-        notes += [
-            f"At equal style (length and Markdown, over {effect.votes} decisive votes), win shares would be: "
-            f"{', '.join(f'{one.model} {share(one.level_share)}' for one in found.models)}.",
-            f"Of equal models, an answer twice as long won {share(effect.longer)}, one with Markdown against one "
-            f"without {share(effect.marked)}.",
-        ]
+        told.append(
+            f"Of equal models, an answer twice as long won {share(found.style.longer)}, one with Markdown against one "
+            f"without {share(found.style.marked)} (over {_decisive(found.style.votes)})."
+        )
     if found.resampled == "votes":
-        notes.append("Few or unknown voters: the intervals are over votes, and speak of these voters only.")
-    return notes
+        told.append("Few or unknown voters: the intervals are over votes, and speak of these voters only.")
+    return told
 
 
-def _left_out(found: Standings) -> list[str]:
+def _decisive(count: int) -> str:
+    return f"{count} decisive {'vote' if count == 1 else 'votes'}"
+
+
+def _needed(found: Standings) -> list[str]:
+    """How many votes more, where there are enough to say."""
+    if len(found.models) != 2:
+        return []
+    if found.models[0].preliminary:
+        in_all = ", ".join(f"{needed(share)} at a true {100 * share:.0f} %" for share in (0.65, 0.6, 0.55))
+        return [f"Too few to say how many more it takes. As a rule, decisive votes in all: {in_all} (80 % power)."]
+    if found.needed:
+        return [f"About {found.needed} decisive votes more would show a difference like this one (80 % power)."]
+    return ["There are enough decisive votes to show a difference like this one (80 % power)."] * (found.needed == 0)
+
+
+def left_out(found: Standings) -> list[str]:
+    """Which votes were not looked at, in a sentence; or nothing."""
     counts = {
         "kept and not counted": found.not_counted,
         "taken back or corrected": found.superseded,

@@ -14,7 +14,7 @@ from playground.errors import ImageError, PlaygroundError
 from playground.images import prepare
 from playground.parts import Parts, Question
 from playground.types import SIDES, Message, Sampling
-from playground.ui import compare_tab, copies, prompts_tab, saving, show
+from playground.ui import compare_tab, copies, prompts_tab, saving, show, standings_tab
 from playground.ui.pace import Pace
 from playground.ui.visit import Visitors
 
@@ -49,6 +49,8 @@ def build(parts: Parts) -> gr.Blocks:
             with gr.Tab("Compare", id="compare"):
                 tab = compare_tab.build(parts, visitors, pace, page)
                 saving.build(visitors, tab.problem)
+            with gr.Tab("Standings", id="standings") as standings:
+                standings_tab.build(parts, standings)
             with gr.Tab("Prompts", id="prompts"):
                 chooser = prompts_tab.build(parts)
         copies.build(parts.sync, page)
@@ -113,7 +115,7 @@ def serve(page: gr.Blocks, parts: Parts) -> None:
         server_port=settings.port,
         share=settings.share,
         theme=THEME,
-        css_paths=HERE / "style.css",
+        css_paths=[HERE / "style.css", HERE / "standings.css"],
         head=f"{SAFE_HEAD}<script>{(HERE / 'keys.js').read_text(encoding='utf-8')}</script>",
         max_threads=MOST_WATCHERS + 40,
         max_file_size=LARGEST_UPLOAD,
