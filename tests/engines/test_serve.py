@@ -1,0 +1,58 @@
+"""What the two local servers are told on their command lines, and what a refusal to load means."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from playground.engines.llama import LlamaEngine
+from playground.engines.llama_child import params
+from playground.engines.serve import TransformersEngine
+from playground.errors import WorkerError
+from playground.types import ModelSpec
+
+FOLDER = ModelSpec("mine", "Mine 1B", "transformers", source="./mine")
+GGUF = ModelSpec("seer", "Seer", "llama.cpp", source="./seer.gguf", context_tokens=4096)
+
+
+def error(message: str) -> str:
+    """What `transformers serve` streams when it cannot load."""
+    return "data: " + json.dumps({"status": "error", "message": message})
+
+
+def test_code_that_comes_with_a_model_is_refused_with_the_way_to_allow_it(tmp_path: Path):
+    said = "The repository ./mine contains custom code which must be executed to correctly load the model.\n"
+    said += "Please pass the argument `trust_remote_code=True` to allow custom code to be run."
+    engine = TransformersEngine(FOLDER, tmp_path)
+    with pytest.raises(WorkerError, match=r"Mine 1B comes with Python code.*`trust_remote_code = true`.*row mine"):
+        engine._heard(error(said), lambda _: None)
+    assert "--trust-remote-code" not in engine._command(tmp_path, 1)
+
+
+def test_a_row_may_allow_that_code(tmp_path: Path):
+    engine = TransformersEngine(replace(FOLDER, trust_remote_code=True), tmp_path)
+    assert "--trust-remote-code" in engine._command(tmp_path, 1)
+
+
+def test_another_error_of_loading_is_quoted(tmp_path: Path):
+    with pytest.raises(WorkerError, match=r'could not be loaded: "no such tensor"'):
+        TransformersEngine(FOLDER, tmp_path)._heard(error("no such tensor\nmore"), lambda _: None)
+
+
+def test_a_gguf_gets_the_file_that_lets_it_see(tmp_path: Path):
+    projector = tmp_path / "mmproj.gguf"
+    projector.write_bytes(b"GGUF")
+    command = list(LlamaEngine(replace(GGUF, mmproj=str(projector)), tmp_path)._command(tmp_path / "seer.gguf", 1))
+    assert command[command.index("--mmproj") + 1] == str(projector)
+    assert "--mmproj" not in LlamaEngine(GGUF, tmp_path)._command(tmp_path / "seer.gguf", 1)
+
+
+def test_the_server_is_told_of_that_file():
+    pytest.importorskip("xllamacpp")
+    from argparse import Namespace
+
+    told = params(Namespace(model="m.gguf", port=1, context=512, threads=0, mmproj="p.gguf"))
+    assert told.mmproj.path == "p.gguf"
