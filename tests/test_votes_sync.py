@@ -122,6 +122,18 @@ def test_two_votes_within_one_tick_of_the_file_systems_clock_both_arrive(server:
         assert arrived(server) == ["first", "second"]
 
 
+def test_nobody_writes_while_the_file_is_looked_at(server: Hub):
+    with running(server) as (sync, book):
+        voter = threading.Thread(target=vote, args=(book, "b-1"))
+        with sync.gate:
+            voter.start()
+            voter.join(0.3)
+            assert voter.is_alive()
+            assert not book.path.exists()
+        voter.join(LONG_S)
+    assert arrived(server) == ["b-1"]
+
+
 @pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")  # huggingface_hub's own use of httpx2
 def test_large_files_go_by_git_lfs(server: Hub):
     server.lfs_from = 1
