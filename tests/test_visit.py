@@ -14,7 +14,8 @@ from playground.errors import PromptError, VoteError
 from playground.parts import Parts
 from playground.settings import Settings
 from playground.types import SIDES, Prompt, Sampling, Side
-from playground.ui.visit import Ask, Visit, Visitors
+from playground.ui.casting import Ask
+from playground.ui.visit import Visit, Visitors
 from tests.fakes import ScriptedEngine
 
 ROWS = "".join(

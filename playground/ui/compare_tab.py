@@ -14,10 +14,11 @@ from playground.errors import PlaygroundError
 from playground.parts import Parts
 from playground.types import SIDES, Message, ModelSpec, Prompt, Side, Winner
 from playground.ui import cards, frame, layout, settings_panel, show
+from playground.ui.casting import Ask
 from playground.ui.frame import Update
 from playground.ui.layout import Layout
 from playground.ui.pace import Pace
-from playground.ui.visit import Ask, Visit, Visitors
+from playground.ui.visit import Visit, Visitors
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -34,20 +35,20 @@ def build(parts: Parts, visitors: Visitors, pace: Pace, blocks: gr.Blocks) -> La
 def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> None:
     """Send and Retry make a race; then it streams; then the vote is open."""
 
-    def ask(request: gr.Request, value: dict[str, Any], *rest: Any) -> Update:
+    def ask(request: gr.Request, signed_in: gr.OAuthToken | None, value: dict[str, Any], *rest: Any) -> Update:
         visit = visitors.of(request.session_hash)
         try:
             wish = _wish(parts, value, rest)
-            visit.start(wish)
+            visit.start(wish, signed_in.token if signed_in else "")
         except PlaygroundError as error:
             return {tab.problem: show.problem(str(error), _who_can_see(parts, value, rest))}
         return _opening(tab, visit, wish) | frame.ballot(tab, parts, visit)
 
-    def retrying(side: Side) -> Callable[[gr.Request], Update]:
-        def retry(request: gr.Request) -> Update:
+    def retrying(side: Side) -> Callable[[gr.Request, gr.OAuthToken | None], Update]:
+        def retry(request: gr.Request, signed_in: gr.OAuthToken | None) -> Update:
             visit = visitors.of(request.session_hash)
             try:
-                visit.retry(side)
+                visit.retry(side, signed_in.token if signed_in else "")
             except PlaygroundError as error:
                 return {tab.problem: show.problem(str(error))}
             return {tab.problem: ""} | frame.ballot(tab, parts, visit)

@@ -76,6 +76,8 @@ def saved(visit: Visit) -> Saved:
         raise PromptError("There is nothing to save yet. Ask something first.")
     if not now.final:
         raise PromptError("Both answers are not finished yet. Save when they are.")
+    if visit.sealed:
+        raise PromptError("Which model is which is hidden until your vote. Save after it.")
     specs = {side: visit.parts.catalog.row(now.side(side).model) for side in SIDES}
     names = (path.name for path in ask.prompt.images)
     return Saved(

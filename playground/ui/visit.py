@@ -10,45 +10,31 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from playground import asking, images, votes
+from playground import arena, asking, blind, images
 from playground.compare import Race, halted
-from playground.errors import PromptError, VoteError
+from playground.errors import PlaygroundError, PromptError, VoteError
 from playground.parts import Parts, Question
-from playground.types import SIDES, Comparison, Message, ModelSpec, Pacing, Prompt, Sampling, Side, Vote, Winner
+from playground.types import SIDES, Comparison, Message, ModelSpec, Side, Winner
+from playground.ui import casting
+from playground.ui.casting import Ask, Cast
+from playground.ui.turns import NOTHING, Histories, grown
 from playground.votes import Receipt
 
-
-def _no_history() -> dict[Side, tuple[Message, ...]]:
-    return {"left": (), "right": ()}
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a person asked for when they pressed Send. `system` and `sampling` are by side."""
-
-    prompt: Prompt
-    models: Mapping[Side, str]
-    pacing: Pacing
-    system: Mapping[Side, str]
-    sampling: Mapping[Side, Sampling]
-
-
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """A vote that is on disk, with what became of it."""
-
-    vote: Vote
-    specs: Mapping[Side, ModelSpec]
-    receipt: Receipt
+UNDO_S = 600.0
+"""How long a vote can be taken back from the page."""
+HELD_EVERY_S = 0.5
+"""While answers are held back the page hears a steady beat: its rhythm, too, would tell who is quick."""
 
 
 @dataclass
 class Visit:
     """One tab. Its race runs in the handler that started it; other handlers only stop or read it.
 
-    `voter` is what its votes are signed with. `clock` never jumps, in seconds.
+    `voter` is what its votes are signed with. `clock` never jumps, in seconds. `cast` is the vote on the comparison
+    that is shown, `last` the latest vote that was not taken back. `revealed`: the models of a blind comparison are
+    known, which no undo undoes. `rates` are those at which the hidden pair was drawn.
     """
 
     parts: Parts
@@ -58,11 +44,17 @@ class Visit:
     message: Message | None = None
     comparison: Comparison | None = None
     cast: Cast | None = None
-    histories: dict[Side, tuple[Message, ...]] = field(default_factory=_no_history)
+    last: Cast | None = None
+    revealed: bool = False
+    rates: arena.Rates = field(default_factory=dict)
+    histories: Histories = field(default_factory=lambda: NOTHING)
     turn: int = 0
     _race: Race | None = None
     _waiting: Race | None = None
     _ended_s: float | None = None
+    _corrects: str = ""
+    _pictured: bool = False
+    _replaced: dict[Side, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -70,27 +62,77 @@ class Visit:
         """How the comparison that is shown was voted on, if it was."""
         return self.cast.vote.winner if self.cast else None
 
-    def start(self, ask: Ask) -> None:
-        """Make a race for a new prompt, which waits for `follow`. Raises PlaygroundError; then nothing has changed."""
+    @property
+    def sealed(self) -> bool:
+        """Which model is which must not leave the server."""
+        return bool(self.ask and self.ask.blind and not self.revealed)
+
+    @property
+    def judged(self) -> bool:
+        """The comparison was voted on, be it that the vote was taken back: its answers stay as they are."""
+        return bool(self.cast or self._corrects)
+
+    @property
+    def shown(self) -> Comparison | None:
+        """The comparison as the browser may know it. The only way for one to get there."""
+        now, ask = self.comparison, self.ask
+        if not (now and ask):
+            return None
+        now = blind.sealed(now) if self.sealed else now
+        return blind.withheld(now) if ask.hold and not self.judged else now
+
+    @property
+    def undoable(self) -> bool:
+        """The latest vote can still be taken back."""
+        return bool(self.last and self.clock() - self.last.at_s < UNDO_S)
+
+    # -- asking --
+
+    def start(self, ask: Ask, token: str = "") -> None:
+        """Make a race for a new prompt, which waits for `follow`. Raises PlaygroundError; then nothing has changed.
+        `token` is that of a visitor who signed in."""
         message = Message("user", ask.prompt.text, tuple(images.prepare(path) for path in ask.prompt.images))
         with self._lock:
             self._refuse_while_running()
-            same_models = self.ask is not None and self.ask.models == ask.models
-            histories = self._with_last_turn() if same_models else _no_history()
-            race = self._race_of(ask, message, histories, SIDES)
-            self.turn = self.turn + 1 if same_models else 1
-            self.ask, self.message, self.histories, self.cast = ask, message, histories, None
+            goes_on = self._goes_on(ask)
+            ask, rates = self._seated(ask, message, goes_on)
+            histories = grown(self.histories, self.message, self.comparison) if goes_on else NOTHING
+            race = self._race_of(ask, message, histories, SIDES, token=token)
+            self.turn = self.turn + 1 if goes_on else 1
+            self._pictured = bool(message.images) or (goes_on and self._pictured)
+            self._replaced = self._replaced if goes_on else {}
+            self.ask, self.message, self.histories, self.rates = ask, message, histories, rates
+            self.cast, self.revealed, self._corrects = None, False, ""
             self._take(race)
 
-    def retry(self, side: Side) -> None:
+    def _goes_on(self, ask: Ask) -> bool:
+        """The conversation with the same two models goes on. A hidden pair stays until its vote."""
+        if self.ask is None or self.ask.blind != ask.blind:
+            return False
+        return not self.revealed if ask.blind else self.ask.models == ask.models
+
+    def _seated(self, ask: Ask, message: Message, goes_on: bool) -> tuple[Ask, arena.Rates]:
+        """The ask with its hidden pair. What is refused here is refused whatever the pair is."""
+        if not ask.blind:
+            return ask, {}
+        asking.checked(message.text, message.images)
+        if not (goes_on and self.ask):
+            drawn = self.parts.arena.draw(bool(message.images))
+            return replace(ask, models=drawn.models), drawn.rates
+        if message.images and not self._pictured:
+            raise PromptError("A picture begins a new conversation with hidden models. Press New, then send it.")
+        return replace(ask, models=self.ask.models), self.rates
+
+    def retry(self, side: Side, token: str = "") -> None:
         """Make a race of one side with the same prompt; the other side's answer stays. Raises PlaygroundError."""
         with self._lock:
             self._refuse_while_running()
             if not (self.ask and self.message and self.comparison):
                 raise PromptError("There is nothing to retry yet. Ask something first.")
-            if self.cast:
+            if self.judged:
                 raise PromptError("You have voted on this comparison, so it stays as it is. Ask again instead.")
-            race = self._race_of(self.ask, self.message, self.histories, (side,), self.comparison)
+            race = self._race_of(self.ask, self.message, self.histories, (side,), self.comparison, token)
+            self._replaced[side] = f"{self._replaced.get(side, '')}\n{self.comparison.side(side).text}"
             self._take(race)
 
     def _take(self, race: Race) -> None:
@@ -98,15 +140,15 @@ class Visit:
         self.comparison, self._ended_s = race.now, None
 
     def follow(self, every_s: Callable[[], float]) -> Iterator[Comparison]:
-        """Run the race that waits, if one does: its snapshots, kept here too. The race ends with this iterator."""
+        """Run the race that waits, if one does: what may be seen of its snapshots. It ends with this iterator."""
         with self._lock:
             race, self._waiting = self._waiting, None
         if race is None:
             return
         try:
-            for now in race.snapshots(every_s):
+            for now in race.snapshots(lambda: HELD_EVERY_S if self.ask and self.ask.hold else every_s()):
                 self._see(now)
-                yield now
+                yield self.shown or now
         finally:
             race.stop()
             self._see(halted(self.comparison or race.now))
@@ -121,75 +163,99 @@ class Visit:
         if self._race:
             self._race.stop(side)
 
-    def vote(self, winner: Winner, reason: str = "") -> Receipt:
-        """Store the vote on the comparison that is shown. Raises VoteError, and then nothing was stored."""
-        with self._lock:
-            if not (self.ask and self.message and self.comparison):
-                raise VoteError("There is nothing to vote on yet. Ask something first.")
-            specs = {side: self.parts.catalog.row(self.comparison.side(side).model) for side in SIDES}
-            vote = self._vote(winner, reason, self.ask, self.message, self.comparison, specs)
-            receipt = self.parts.book.append(vote, specs)
-            self.cast = Cast(vote, specs, receipt)
-            return receipt
+    # -- voting --
 
-    def _vote(
-        self,
-        winner: Winner,
-        reason: str,
-        ask: Ask,
-        message: Message,
-        comparison: Comparison,
-        specs: Mapping[Side, ModelSpec],
-    ) -> Vote:
-        return votes.new(
-            winner,
-            comparison,
-            prompt=ask.prompt.text,
-            prompt_id=ask.prompt.id,
-            system=ask.system["left"] if len(set(ask.system.values())) == 1 else "\n---\n".join(ask.system.values()),
-            image_sha256=tuple(image.sha256 for image in message.images),
-            turn=self.turn,
-            sampling={side: asking.merge(ask.sampling[side], specs[side].sampling) for side in SIDES},
-            voter=self.voter,
-            decision_s=None if self._ended_s is None else self.clock() - self._ended_s,
-            reason=reason,
-        )
+    def vote(self, winner: Winner, reason: str = "") -> Receipt:
+        """Store the vote on the comparison that is shown; then, and not before, the models of a blind one are known.
+        A vote on unfinished answers stops the loser. Raises VoteError, and then nothing was stored."""
+        with self._lock:
+            ask, message, now, shown = self.ask, self.message, self.comparison, self.shown
+            if not (ask and message and now and shown):
+                raise VoteError("There is nothing to vote on yet. Ask something first.")
+            early = ask.early and not now.final
+            if early and not all(shown.side(side).text for side in SIDES):
+                raise VoteError("Vote when both sides have said something.")
+            specs = {side: self.parts.catalog.row(now.side(side).model) for side in SIDES}
+            vote = casting.vote(
+                winner,
+                halted(now) if early else now,
+                ask,
+                message,
+                specs,
+                turn=self.turn,
+                voter=self.voter,
+                blind=self.sealed,
+                decision_s=None if self._ended_s is None else self.clock() - self._ended_s,
+                reason=reason,
+                supersedes=self._corrects,
+            )
+            receipt = self.parts.book.append(vote, specs, "; ".join(self._doubts(ask, early, specs)))
+            self.cast = self.last = Cast(vote, specs, receipt, self.clock())
+            self.revealed, self._corrects = True, ""
+        for side in casting.LOSERS[winner] if early else ():
+            self.stop(side)
+        return receipt
+
+    def _doubts(self, ask: Ask, early: bool, specs: Mapping[Side, ModelSpec]) -> Iterator[str]:
+        """Why the vote is kept and not counted, as far as only the visit knows."""
+        if early:
+            yield "voted early"
+        if ask.blind and self.revealed:
+            yield "corrected after the reveal"
+        if self.sealed:
+            yield from casting.leaks({side: self._said(side) for side in SIDES}, specs)
+
+    def _said(self, side: Side) -> str:
+        """All that this side has said to the person in this conversation."""
+        said = [message.text for message in self.histories[side] if message.role == "assistant"]
+        said += [self._replaced.get(side, ""), self.comparison.side(side).text if self.comparison else ""]
+        return "\n".join(said)
+
+    def undo(self) -> None:
+        """Take the latest vote back, within ten minutes. What it revealed stays known. Raises VoteError."""
+        with self._lock:
+            if self.last is None:
+                raise VoteError("There is no vote to take back.")
+            if not self.undoable:
+                raise VoteError(f"A vote can be taken back for {UNDO_S / 60:.0f} minutes; this one stays.")
+            row = self.parts.book.take_back(self.last.vote, self.last.specs)
+            if self.cast:
+                self._corrects = row.vote_id
+            self.cast = self.last = None
+
+    # -- the conversation --
 
     def forget(self) -> None:
         """Start a new conversation."""
         with self._lock:
             self._refuse_while_running()
             self.ask = self.message = self.comparison = self.cast = self._race = self._waiting = None
-            self.histories, self.turn = _no_history(), 0
+            self.histories, self.turn, self._replaced = NOTHING, 0, {}
+            self.revealed, self._corrects, self._pictured = False, "", False
 
     def _refuse_while_running(self) -> None:
         if self.comparison and not self.comparison.final:
             raise PromptError("Both answers are not finished yet. Wait for them, or press Stop.")
 
-    def _with_last_turn(self) -> dict[Side, tuple[Message, ...]]:
-        """Each side's history with what it was asked and said last. A side that said nothing forgets the question:
-        chat templates want user and assistant in turn."""
-        if not (self.message and self.comparison):
-            return dict(self.histories)
-        grown = dict(self.histories)
-        for side in SIDES:
-            answer = self.comparison.side(side)
-            if answer.text:
-                grown[side] = (*grown[side], self.message, Message("assistant", answer.text))
-        return grown
-
     def _race_of(
         self,
         ask: Ask,
         message: Message,
-        histories: Mapping[Side, tuple[Message, ...]],
+        histories: Histories,
         sides: tuple[Side, ...],
         kept: Comparison | None = None,
+        token: str = "",
     ) -> Race:
         questions = {
-            side: Question(ask.models[side], histories[side], ask.system[side], ask.sampling[side]) for side in sides
+            side: Question(ask.models[side], histories[side], ask.system[side], ask.sampling[side], token)
+            for side in sides
         }
-        return self.parts.race(message, questions, ask.pacing, kept=kept)
+        try:
+            return self.parts.race(message, questions, ask.pacing, kept=kept)
+        except PlaygroundError as error:
+            if not ask.blind:
+                raise
+            raise PromptError("This could not be sent to the hidden models. Press New and ask again.") from error
 
 
 class Visitors:
