@@ -103,6 +103,7 @@ def _assemble(args: argparse.Namespace, env: Mapping[str, str]) -> parts.Parts:
         threads=args.threads,
         cache=args.cache,
         stall_s=args.stall_s,
+        load_anyway=args.load_anyway,
         environ=env,
     )
     return parts.assemble(told)
@@ -110,11 +111,11 @@ def _assemble(args: argparse.Namespace, env: Mapping[str, str]) -> parts.Parts:
 
 def _models(args: argparse.Namespace, env: Mapping[str, str]) -> int:
     house = _assemble(args, env)
-    rows = parts.describe(list(house.catalog), house.pool)
+    rows = parts.describe(list(house.catalog), house.pool, house.fits)
     if args.json:
         print(json.dumps({"schema": report.SCHEMA, "models": rows}, ensure_ascii=False))
         return DONE
-    columns = ("key", "title", "engine", "reads_images", "context_tokens", "state")
+    columns = ("key", "title", "engine", "reads_images", "context_tokens", "fit", "state")
     table = [columns, *(tuple(_plain(row[name]) for name in columns) for row in rows)]
     widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
     for line in table:
@@ -125,6 +126,8 @@ def _models(args: argparse.Namespace, env: Mapping[str, str]) -> int:
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):  # a fit
+        value = value["where"] if value["where"] == "elsewhere" else value["verdict"]
     return "–" if value is None else str(value).replace("not_loaded", "not loaded")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playground import asking, catalog, compare, library, pairs, votes, weights
+from playground import asking, catalog, compare, fit, library, machine, memory, pairs, votes, weights
 from playground.arena import Arena
 from playground.catalog import Catalog
 from playground.compare import Entrant, Race
@@ -48,6 +48,7 @@ class Parts:
     prompts: tuple[Prompt, ...]
     pair: pairs.Pair
     arena: Arena
+    fits: fit.Fits
     sync: Sync | None = None
     turns: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -134,8 +135,18 @@ def assemble(settings: Settings) -> Parts:
         prompts=prompts,
         pair=pair,
         arena=arena,
+        fits=_fits(settings, rows),
         sync=sync,
     )
+
+
+def _fits(settings: Settings, rows: Catalog) -> fit.Fits:
+    """Whether each row would run on this machine."""
+
+    def stored(spec: ModelSpec) -> fit.Stored:
+        return fit.look(weights.locate(spec, settings.cache), memory.weights_bytes)
+
+    return fit.Fits(rows, machine.look, stored)
 
 
 def _arena(settings: Settings, rows: Catalog, pair: pairs.Pair, present: Callable[[ModelSpec], bool]) -> Arena:
@@ -173,7 +184,7 @@ def _sync(settings: Settings, path: Path) -> Sync | None:
     return Sync(settings.sync_to, settings.secret("HF_TOKEN"), path, settings.sync_minutes, endpoint)
 
 
-def describe(rows: Sequence[ModelSpec], pool: Pool) -> list[dict[str, object]]:
+def describe(rows: Sequence[ModelSpec], pool: Pool, fits: fit.Fits) -> list[dict[str, object]]:
     """One plain object a model, for programs."""
     return [
         {
@@ -187,6 +198,7 @@ def describe(rows: Sequence[ModelSpec], pool: Pool) -> list[dict[str, object]]:
             "context_tokens": row.context_tokens,
             "parameters_b": row.parameters_b,
             "state": pool.state(row.key).name,
+            "fit": asdict(fits.of(row)),
         }
         for row in rows
     ]

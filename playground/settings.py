@@ -24,6 +24,7 @@ class Settings:
 
     `blind` makes every comparison blind. `blind_models` are the keys that pairs are drawn from, none for "what is
     here"; `blind_draw` is one of `DRAWS`. `hold_answers` and `vote_early` are what the page's switches begin with.
+    `load_anyway` starts local models also where memory does not suffice.
     """
 
     left: str = ""
@@ -37,6 +38,7 @@ class Settings:
     cache: Path = field(default_factory=lambda: user_cache_path(APP_NAME))
     threads: int | None = None
     stall_s: float = 300.0
+    load_anyway: bool = False
     sync_to: str = ""
     sync_minutes: float = 5.0
     blind: bool = False
@@ -85,6 +87,12 @@ def add_shared_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) ->
         default=_env(env, "STALL_S", "300"),
         metavar="SECONDS",
         help="give an answer up after so long without a byte",
+    )
+    parser.add_argument(
+        "--load-anyway",
+        action="store_true",
+        default=_is_on(env, "LOAD_ANYWAY"),
+        help="start local models that do not fit in memory, too",
     )
 
 

@@ -53,6 +53,8 @@ CLASS_OF = {
     "Qwen3.5": ("Qwen3_5ForConditionalGeneration", "Qwen3_5Config"),
     "gpt-oss": ("GptOssForCausalLM", "GptOssConfig"),
     "Llama 3": ("LlamaForCausalLM", "LlamaConfig"),
+    "Ministral 3": ("Mistral3ForConditionalGeneration", "Mistral3Config"),
+    "Mistral Small 3": ("Mistral3ForConditionalGeneration", "Mistral3Config"),
     "Mistral 7B": ("MistralForCausalLM", "MistralConfig"),
     "Gemma 3": ("Gemma3ForConditionalGeneration", "Gemma3Config"),
     "SmolLM2": ("LlamaForCausalLM", "LlamaConfig"),
@@ -93,19 +95,30 @@ def test_a_checkpoint_has_the_size_that_its_makers_publish(source: str, publishe
     assert sizes.checkpoint_bytes(SHAPES[source].config) == published
 
 
-def test_qwen3_5_9b_is_its_published_size_to_the_byte_but_for_what_transformers_leaves_out():
-    """The published 19,306,216,416 bytes hold a head that predicts several tokens at once, which is not loaded: one
-    more layer of full attention, a matrix that joins two states, three norms. `A_log` and the norm inside each linear
-    layer are stored in 32 bit."""
-    config = SHAPES["qwen/qwen3.5-9b"].config
+def several_tokens(config: Any) -> int:
+    """Parameters of the head that predicts several tokens at once, which Qwen3.5 checkpoints hold and transformers does
+    not load: one more layer of full attention, a matrix that joins two states, three norms."""
     shape = text(config)
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     attention = shape.hidden * (3 * queries + 2 * keys) + 2 * shape.head_dim
     layer = attention + 3 * shape.hidden * shape.get("intermediate_size") + 2 * shape.hidden
-    head = layer + 2 * shape.hidden * shape.hidden + 3 * shape.hidden
-    linear = shape.kinds.count("linear")
-    wide = linear * (shape.get("linear_num_value_heads") + shape.get("linear_value_head_dim")) * 2
-    assert sizes.checkpoint_bytes(config) + 2 * head + wide == 19_306_216_416
+    return layer + 2 * shape.hidden * shape.hidden + 3 * shape.hidden
+
+
+def test_qwen3_5_9b_is_its_published_size_to_the_byte():
+    """But for that head, and `A_log` and the norm inside each linear layer, which are stored in 32 bit."""
+    config = SHAPES["qwen/qwen3.5-9b"].config
+    shape = text(config)
+    wide = shape.get("linear_num_value_heads") + shape.get("linear_value_head_dim")
+    more = 2 * several_tokens(config) + 2 * wide * shape.kinds.count("linear")
+    assert sizes.checkpoint_bytes(config) + more == 19_306_216_416
+
+
+def test_published_counts_of_parameters():
+    """Of Qwen3.5-4B (with that head) and Mistral Small 3.2 (with its vision tower)."""
+    small = SHAPES["qwen/qwen3.5-4b"].config
+    assert count(small).total + several_tokens(small) == 4_659_865_088
+    assert count(SHAPES["mistralai/mistral-small-3.2-24b-instruct-2506"].config).total == 24_011_361_280
 
 
 def test_qwen3_5_122b_has_the_language_parameters_that_servers_of_its_gguf_report():
@@ -120,6 +133,7 @@ def test_qwen3_5_122b_has_the_language_parameters_that_servers_of_its_gguf_repor
         ("meta-llama/llama-3.1-8b-instruct", "Q4_K_M", 4_900_000_000),
         ("meta-llama/llama-3.3-70b-instruct", "UD-Q4_K_M", 43_100_000_000),
         ("qwen/qwen3.5-9b", "Q4_K_M", 5_680_000_000),
+        ("mistralai/ministral-3-8b-instruct-2512", "Q5_K_M", 6_059_268_512),
     ],
 )
 def test_a_gguf_file_is_within_five_percent_of_the_published_one(source: str, quantization: str, published: int):

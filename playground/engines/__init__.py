@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from playground import machine
 from playground.engines.base import Engine
 from playground.settings import Settings
 from playground.types import ModelSpec
@@ -31,6 +32,7 @@ def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
     from playground.engines.client import Timeouts
 
     timeouts = Timeouts(stall_s=settings.stall_s)
+    room = None if settings.load_anyway else machine.look
     match spec.engine:
         case "openai":
             from playground.engines.client import OpenAIEngine
@@ -44,7 +46,7 @@ def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
         case "llama.cpp":
             from playground.engines.llama import LlamaEngine
 
-            return LlamaEngine(spec, settings.cache, threads=settings.threads, timeouts=timeouts)
+            return LlamaEngine(spec, settings.cache, threads=settings.threads, timeouts=timeouts, machine=room)
         case "transformers" if settings.zerogpu:
             from playground.engines.zerogpu import ZeroGPUEngine
 
@@ -52,4 +54,4 @@ def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
         case "transformers":
             from playground.engines.serve import TransformersEngine
 
-            return TransformersEngine(spec, settings.cache, threads=settings.threads, timeouts=timeouts)
+            return TransformersEngine(spec, settings.cache, threads=settings.threads, timeouts=timeouts, machine=room)

@@ -12,13 +12,14 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from playground import memory, weights
+from playground import fit, memory, weights
 from playground.engines import guard
 from playground.engines.base import Stream
 from playground.engines.client import ChatClient, Timeouts
 from playground.engines.loading import Load
 from playground.engines.worker import Worker
 from playground.errors import EngineError, RefusedError, StreamError, TooLongError, UnreachableError, WorkerError
+from playground.machine import Machine
 from playground.types import EngineState, Event, Finished, Loading, Message, ModelSpec, Sampling
 
 Tell = Callable[[Loading], None]
@@ -26,7 +27,8 @@ Tell = Callable[[Loading], None]
 
 class LocalEngine(ABC):
     """A model in a server process of its own. `cache` is the folder for fetched weights; `env` replaces the
-    environment that the server inherits; `threads` are those of the CPU (None: the server's choice)."""
+    environment that the server inherits; `threads` are those of the CPU (None: the server's choice). `machine` says
+    what there is, so that a model that would thrash is refused (None: try every model)."""
 
     local = True
     starts_empty = False
@@ -41,8 +43,10 @@ class LocalEngine(ABC):
         env: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
         start_limit_s: float = 180.0,
+        machine: Callable[[], Machine] | None = None,
     ) -> None:
         self.spec, self.cache, self.threads = spec, cache, threads
+        self._machine = machine
         self.worker: Worker | None = None
         self._name = spec.title or spec.key
         self._env, self._timeouts, self._start_limit_s = env, timeouts or Timeouts(), start_limit_s
@@ -158,6 +162,7 @@ class LocalEngine(ABC):
     def _bring(self, load: Load) -> None:
         """Everything from no weights to ready, in the load's own thread. Raises EngineError."""
         self._release()  # the worker that died
+        self._check_room()
         place = self._weights(load.tell)
         load.tell(Loading("starting"))
         self._weights_bytes = memory.weights_bytes(place) if place else None
@@ -175,6 +180,14 @@ class LocalEngine(ABC):
             raise
         self._place, self._answered = place, False
         self._client = ChatClient(worker.url, timeouts=self._timeouts, name=self._name, thinking=self.spec.thinking)
+
+    def _check_room(self) -> None:
+        """Before anything is fetched or started. Raises WorkerError with figures and the next smaller step."""
+        if self._machine is None:
+            return
+        stored = fit.look(weights.locate(self.spec, self.cache), memory.weights_bytes)
+        if why := fit.refusal(self.spec, self._machine(), stored):
+            raise WorkerError(f"{self._name} was not started. {why} To try it all the same, use --load-anyway.")
 
     def _weights(self, tell: Tell) -> Path | None:
         with closing(weights.fetch(self.spec, self.cache, guard.run)) as fetching:  # a cancelled fetch ends at once

@@ -139,6 +139,7 @@ def _qwen3_5_moe(found: Text, layer: int) -> Parts:
 LAYERS: dict[str, Callable[[Text, int], Parts]] = {
     "llama": _llama,
     "mistral": _llama,
+    "ministral3": _llama,
     "qwen3": _qwen3,
     "gemma3_text": _gemma3,
     "gpt_oss": _gpt_oss,
@@ -157,6 +158,8 @@ def vision(config: Config, found: Text) -> tuple[int, int]:
         return _qwen_vision(tower)
     if kind == "gemma3":
         return _siglip(tower, found)
+    if kind in ("mistral", "ministral3"):
+        return _pixtral(tower, found, config)
     raise Unknown(f"the vision tower of {found.model_type} is not counted yet")
 
 
@@ -186,3 +189,12 @@ def _siglip(tower: dict[str, Any], found: Text) -> tuple[int, int]:
     matrices, rest = _block(width, inside)
     ends = number(tower, "num_channels") * patch**2 * width + width + (size // patch) ** 2 * width + 2 * width
     return depth * matrices, depth * rest + ends + width * found.hidden + width
+
+
+def _pixtral(tower: dict[str, Any], found: Text, config: Config) -> tuple[int, int]:
+    """Without biases; 2 x 2 patches are merged, then two matrices join it to the language model."""
+    width, inside, depth = (number(tower, name) for name in ("hidden_size", "intermediate_size", "num_hidden_layers"))
+    merged = width * number(config, "spatial_merge_size") ** 2
+    matrices = depth * (4 * width * width + 3 * width * inside) + merged * width + found.hidden * (width + found.hidden)
+    patch = number(tower, "num_channels") * number(tower, "patch_size") ** 2
+    return matrices, depth * 2 * width + patch * width + 2 * width

@@ -136,6 +136,17 @@ def engine_of(spec: ModelSpec) -> Engine:
     return "llama.cpp" if spec.engine == "llama.cpp" else "transformers"
 
 
+def untouched_bytes(spec: ModelSpec, where: str, stored: Stored) -> int:
+    """Of the weights, what an answer to text leaves on the disk: on a CPU transformers maps its files, and of an
+    embedding that is not the output layer too, and of a vision tower, only what is used is read. Raises Unknown."""
+    if where != "ram" or engine_of(spec) != "transformers" or spec.quantization.startswith("bnb-"):
+        return 0
+    config = config_of(spec, stored)
+    found = count(config)
+    whole = found.vision + (found.embedding if found.head else 0)
+    return 0 if sizes.is_mxfp4(config) else whole * text(config).number_bytes
+
+
 def gb(number: int) -> str:
     """Gigabytes (10^9) as people read them."""
     return f"{number / 1e9:.1f} GB" if number >= 100_000_000 else f"{number / 1e6:.0f} MB"

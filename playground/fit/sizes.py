@@ -44,6 +44,8 @@ def checkpoint_bytes(config: Config) -> int:
 def running_bytes(config: Config, quantization: str, *, unpacked: bool) -> int:
     """What transformers holds: `bnb-4bit` and `bnb-8bit` shrink matrices, MXFP4 may have to be `unpacked` to 16 bit.
     Raises Unknown."""
+    if quantized_by(config) not in ("", "mxfp4"):
+        raise Unknown(f"its weights are stored in {quantized_by(config)}, and what becomes of them is not known yet")
     found, each = count(config), text(config).number_bytes
     factor = {"bnb-4bit": NF4, "bnb-8bit": INT8}.get(quantization)
     if factor is not None:
@@ -74,5 +76,10 @@ def gguf_name(quantization: str) -> str:
 
 def is_mxfp4(config: Config) -> bool:
     """Its experts are stored in MXFP4."""
+    return quantized_by(config) == "mxfp4"
+
+
+def quantized_by(config: Config) -> str:
+    """How its makers packed the weights; "" where they did not."""
     quantized = config.get("quantization_config")
-    return isinstance(quantized, dict) and quantized.get("quant_method") == "mxfp4"
+    return str(quantized.get("quant_method", "")) if isinstance(quantized, dict) else ""

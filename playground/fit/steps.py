@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from playground.fit import known
 from playground.fit.needs import Fit, engine_of, gb
@@ -20,7 +21,7 @@ def next_step(
     other: Callable[[ModelSpec], Fit],
 ) -> str:
     """A sentence: a shorter context of the same row, else a row of the same model in fewer bits, else a smaller model
-    of the family, else one that runs elsewhere, else what is missing.
+    of the family, else the row itself in 4 bit, else one that runs elsewhere, else what is missing.
 
     `with_context` judges the row itself with so many tokens, `other` another row.
     """
@@ -31,6 +32,10 @@ def next_step(
         fit = other(row)
         if fit.verdict == "fits" and fit.need_bytes is not None:
             return f"{words} fits: {row.title} ({row.key}, {gb(fit.need_bytes)})."
+    if spec.engine == "transformers" and not is_quantized(spec):
+        fit = other(replace(spec, quantization="bnb-4bit"))
+        if fit.verdict == "fits" and fit.need_bytes is not None:
+            return f'In 4 bit it fits ({gb(fit.need_bytes)}): write quantization = "bnb-4bit" into its row.'
     if hosted := next(_hosted(spec, others), None):
         return f"Use a model that runs elsewhere: {hosted.title} ({hosted.key})."
     missing = (found.need_bytes or 0) - (found.free_bytes or 0)
