@@ -41,11 +41,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def app(folder: Path, rows: str, *flags: str, env: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+def app(
+    folder: Path,
+    rows: str,
+    *flags: str,
+    env: Mapping[str, str] = MappingProxyType({}),
+    program: Path = ROOT / "app.py",
+) -> Iterator[str]:
     """`python app.py` with these rows (none: with its own models); yields its address and ends it afterwards."""
     port = free_port()
     log = (folder / "app.log").open("w", encoding="utf-8")
-    command = [sys.executable, str(ROOT / "app.py"), "--port", str(port), *flags]
+    command = [sys.executable, str(program), "--port", str(port), *flags]
     if rows:
         models = folder / "models.toml"
         models.write_text(rows, encoding="utf-8")

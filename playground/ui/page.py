@@ -45,6 +45,8 @@ def build(parts: Parts) -> gr.Blocks:
     page: gr.Blocks
     with gr.Blocks(title="Side by Side", fill_width=True, analytics_enabled=False, delete_cache=(3600, DAY_S)) as page:
         gr.HTML(show.HEADER, elem_classes="head")
+        if parts.settings.sign_in:  # elsewhere Gradio would only play at signing in
+            gr.LoginButton("Sign in", "Sign out {}", size="sm", min_width=0, elem_classes=["quiet", "sign-in"])
         with gr.Tabs(elem_classes="tabs") as tabs:
             with gr.Tab("Compare", id="compare"):
                 tab = compare_tab.build(parts, visitors, pace, page)
