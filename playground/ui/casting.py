@@ -62,12 +62,16 @@ def vote(
         prompt_id=ask.prompt.id,
         system=system.pop() if len(system) == 1 else "\n---\n".join(ask.system.values()),
         image_sha256=tuple(image.sha256 for image in message.images),
-        sampling={
-            side: asking.merge(ask.sampling[side], asking.recommended(specs[side], ask.sampling[side]))
-            for side in SIDES
-        },
+        sampling=sampling(ask, specs),
         **about,
     )
+
+
+def sampling(ask: Ask, specs: Mapping[Side, ModelSpec]) -> Mapping[Side, Sampling]:
+    """What was sent to each side: what the person set, and what the makers recommend for the rest."""
+    return {
+        side: asking.merge(ask.sampling[side], asking.recommended(specs[side], ask.sampling[side])) for side in SIDES
+    }
 
 
 def leaks(said: Mapping[Side, str], specs: Mapping[Side, ModelSpec]) -> Iterator[str]:

@@ -9,12 +9,11 @@ from typing import Any
 
 import gradio as gr
 
-from playground import asking
 from playground.errors import PlaygroundError, PromptError
 from playground.export import markdown, one
 from playground.export.one import Picture, Saved
 from playground.types import SIDES
-from playground.ui import show
+from playground.ui import casting, show
 from playground.ui.visit import Visit, Visitors
 
 SAVE_JS = """(file) => {
@@ -70,7 +69,7 @@ def _saving(
 
 
 def saved(visit: Visit) -> Saved:
-    """The comparison of that tab. Raises PromptError while there is none that is finished."""
+    """The comparison of that tab. Raises PromptError while there is none that is finished, or its models are hidden."""
     ask, message, now = visit.ask, visit.message, visit.comparison
     if not (ask and message and now):
         raise PromptError("There is nothing to save yet. Ask something first.")
@@ -86,7 +85,7 @@ def saved(visit: Visit) -> Saved:
         prompt=ask.prompt.text,
         pictures=tuple(Picture(name, image.sha256) for name, image in zip(names, message.images, strict=True)),
         system=ask.system,
-        sampling={side: asking.merge(ask.sampling[side], specs[side].sampling) for side in SIDES},
+        sampling=casting.sampling(ask, specs),
         earlier=visit.histories,
         turn=visit.turn,
         vote=visit.cast.vote if visit.cast else None,
