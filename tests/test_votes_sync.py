@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from playground import settings, votes
+from playground import parts, settings, votes
 from playground.errors import UsageError, VoteError
 from playground.votes import VoteBook, places
 from playground.votes.sync import Sync, check
@@ -208,6 +208,43 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+LIVING = """
+import sys
+from pathlib import Path
+from playground import votes
+from playground.votes import VoteBook
+from playground.votes.sync import Sync
+from tests.voting import SPECS, cast
+path = votes.place(Path(sys.argv[1]), own=True)
+sync = Sync(sys.argv[2], sys.argv[3], path, 60, sys.argv[4])
+book = VoteBook(path, gate=sync.gate)
+book.append(cast("theirs-1"), SPECS)
+sync.push().exception(30)
+print(path.name, flush=True)
+sys.stdin.readline()
+book.append(cast("theirs-2"), SPECS)
+sys.exit(not sync.close(30))
+"""
+
+
+def test_a_process_that_lives_copies_its_own_file_and_nobody_else_does(server: Hub):
+    command = [sys.executable, "-c", LIVING, str(FOLDER.resolve()), REPO, TOKEN, server.url]
+    with (
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+        running(server) as (sync, book),
+    ):
+        assert process.stdout
+        theirs = process.stdout.readline().strip()
+        vote(book, "ours-1")
+        pushed(sync)
+        assert sorted(arrived(server)) == ["ours-1", "theirs-1"]
+        assert [list(copy) for copy in server.commits] == [[theirs], [book.path.name]]
+        process.communicate("end\n", timeout=60)
+        assert process.returncode == 0
+        vote(book, "ours-2")
+    assert sorted(arrived(server)) == ["ours-1", "ours-2", "theirs-1", "theirs-2"]
+
+
 def test_a_kill_loses_nothing_and_the_next_start_copies_what_was_left(server: Hub):
     command = [sys.executable, "-c", KILLED, str(FOLDER.resolve()), REPO, TOKEN, server.url]
     died = subprocess.run(command, cwd=ROOT, timeout=60, check=False, capture_output=True, text=True)
@@ -372,6 +409,18 @@ def test_a_folder_gets_a_new_file_for_every_run(there: bool):
     vote(VoteBook(votes.place(FOLDER)), "one")
     vote(VoteBook(votes.place(FOLDER)), "two")
     assert sorted(row["battle_id"] for row in votes.read_all([votes.readable(FOLDER)])) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("env", "own"), [({}, False), ({"SPACE_ID": "team/space"}, True), ({"PLAYGROUND_VOTES": "votes"}, True)]
+)
+def test_on_a_space_and_in_a_folder_every_run_has_its_own_file(env: dict[str, str], own: bool):
+    house = parts.assemble(settings.read([], env))
+    try:
+        assert house.sync is None
+        assert (house.book.path == FOLDER / "votes.csv", house.book.path.parent) == (not own, FOLDER)
+    finally:
+        house.close()
 
 
 def test_readers_are_handed_the_folder_as_soon_as_runs_have_their_own_files():
