@@ -29,7 +29,7 @@ def _of_many(found: Standings) -> str:
     best, *rest = found.models
     close = [one for one in rest if best.rating and one.rating and one.rating.high >= best.rating.low]
     if not close:
-        return f"{best.model} is ahead of all {len(rest)} others."
+        return f"{best.model} is ahead of {'both' if len(rest) == 2 else f'all {len(rest)}'} others."
     names = " and ".join([", ".join(one.model for one in close[:-1]), close[-1].model]).removeprefix(" and ")
     few = names if len(close) <= 3 else f"{len(close)} others"
     return f"{best.model} ranks first, but its interval overlaps with {_those(close)} of {few}."
