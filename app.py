@@ -25,7 +25,7 @@ def main() -> None:
         raise SystemExit(2) from None
     from playground.ui import page  # after the flags: --help should not wait for Gradio
 
-    warming = house.pool.warm(house.pair.left, house.pair.right)
+    warming = house.pool.warm(*house.to_warm())
     if house.settings.zerogpu:
         warming.join()  # a GPU is lent to what is loaded before the launch
     try:

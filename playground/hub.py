@@ -10,9 +10,13 @@ import json
 import re
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+import httpx
 
 from playground.errors import WeightsError, WorkerError
 from playground.types import Loading
@@ -40,6 +44,44 @@ def pieces(file: str) -> tuple[str, ...]:
     """All files of a GGUF that was cut in pieces (name-00001-of-00003.gguf), or the file itself."""
     found = re.fullmatch(r"(.+-)00001(-of-(\d{5})\.gguf)", file)
     return tuple(f"{found[1]}{n:05}{found[2]}" for n in range(1, int(found[3]) + 1)) if found else (file,)
+
+
+class Question:
+    """Does the Hub answer? Asked once, in the background, from `start` on."""
+
+    LIMIT_S = 2.0
+
+    def __init__(self, endpoint: str = "", *, offline: bool = False) -> None:
+        self._url = (endpoint or "https://huggingface.co").rstrip("/") + "/api/models?limit=1"
+        self._yes = False
+        self._answered, self._lock = threading.Event(), threading.Lock()
+        self._thread: threading.Thread | None = None
+        if offline:
+            self._answered.set()
+
+    def start(self) -> None:
+        """Ask, if nobody has; returns at once."""
+        with self._lock:
+            if self._thread is None and not self._answered.is_set():
+                self._thread = threading.Thread(target=self._ask, name="hub", daemon=True)
+                self._thread.start()
+
+    def answer(self) -> bool:
+        """What is known now: False while it is not known. Waits for nothing."""
+        return self._yes
+
+    def wait(self) -> bool:
+        """The answer; False where none came within the limit."""
+        self.start()
+        self._answered.wait(self.LIMIT_S)
+        return self._yes
+
+    def _ask(self) -> None:
+        until_s = time.monotonic() + self.LIMIT_S
+        with suppress(httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
+            found = httpx.get(self._url, timeout=self.LIMIT_S)
+            self._yes = found.is_success and time.monotonic() <= until_s
+        self._answered.set()
 
 
 # --- what is here ---------------------------------------------------------------------------------------------------

@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playground import asking, catalog, compare, fit, library, machine, memory, pairs, votes, weights
+from playground import asking, catalog, compare, fit, hub, library, machine, memory, pairs, votes, weights
 from playground.arena import Arena
 from playground.catalog import Catalog
 from playground.compare import Entrant, Race
 from playground.engines import for_visitor, routed
 from playground.engines.base import Engine
-from playground.errors import UsageError
+from playground.errors import UsageError, WeightsError
 from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import SIDES, Comparison, Message, ModelSpec, Pacing, Prompt, Sampling, Side
@@ -46,7 +47,7 @@ class Parts:
     pool: Pool
     book: VoteBook
     prompts: tuple[Prompt, ...]
-    pair: pairs.Pair
+    choose: Callable[[str], pairs.Pair]
     arena: Arena
     fits: fit.Fits
     sync: Sync | None = None
@@ -60,6 +61,23 @@ class Parts:
                 self.sync.close()
         finally:
             self.pool.close()
+
+    @cached_property
+    def pair(self) -> pairs.Pair:
+        """What the page opens with, by what is known when it is first asked for: nobody waits for the Hub."""
+        return self.choose("")
+
+    def to_warm(self) -> tuple[str, ...]:
+        """Models of the pair to load before anybody asks: those that are here, or small. Gigabytes are fetched only
+        when they are asked for."""
+        rows = dict.fromkeys(self.catalog.row(key) for key in (self.pair.left, self.pair.right))
+        return tuple(row.key for row in rows if row.key in pairs.FALLBACK or self._here(row))
+
+    def _here(self, row: ModelSpec) -> bool:
+        try:
+            return weights.locate(row, self.settings.cache) is not None
+        except WeightsError:
+            return True  # loading it says what is wrong
 
     def default_pacing(self, left: str, right: str) -> Pacing:
         """In turn when both would share this machine, together otherwise."""
@@ -123,7 +141,8 @@ def assemble(settings: Settings) -> Parts:
         return weights.locate(spec, settings.cache) is not None
 
     path = votes.place(settings.votes, own=settings.on_space or bool(settings.sync_to))
-    pair = pairs.choose(rows, settings.left, settings.right, present)
+    choose = _chooser(settings, rows, present)
+    pair = choose("")
     prompts = library.load(settings.prompts) if settings.prompts.is_dir() else ()
     arena = _arena(settings, rows, pair, present)
     sync = _sync(settings, path)  # last: from here on a thread runs
@@ -133,7 +152,7 @@ def assemble(settings: Settings) -> Parts:
         pool=Pool(rows, settings),
         book=VoteBook(path, log_texts=settings.log_texts, gate=sync.gate if sync else None),
         prompts=prompts,
-        pair=pair,
+        choose=choose,
         arena=arena,
         fits=_fits(settings, rows),
         sync=sync,
@@ -147,6 +166,28 @@ def _fits(settings: Settings, rows: Catalog) -> fit.Fits:
         return fit.look(weights.locate(spec, settings.cache), memory.weights_bytes)
 
     return fit.Fits(rows, machine.look, stored)
+
+
+def _chooser(settings: Settings, rows: Catalog, present: Callable[[ModelSpec], bool]) -> Callable[[str], pairs.Pair]:
+    """Gives the named pair ("": the one to open with), by the machine and the Hub's answer as they are then."""
+    offline = settings.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+    asked = hub.Question(settings.environ.get("HF_ENDPOINT", ""), offline=offline)
+    if not (settings.left and settings.right) and len(rows.own) < 2:  # else the opening pair is settled without it
+        asked.start()
+
+    def choose(name: str) -> pairs.Pair:
+        answers = asked.wait() if name else asked.answer()  # a person who picks a pair may wait, the page may not
+        now = pairs.Situation(machine.look(), present, lambda key: _answered_for(settings, key), answers)
+        if name:
+            return pairs.named(rows, name, now)
+        return pairs.choose(rows, settings.left, settings.right, settings.pair, now)
+
+    return choose
+
+
+def _answered_for(settings: Settings, key: str) -> bool:
+    """A key is there: the app's own, or that of a visitor who signs in."""
+    return settings.secret(key) is not None or (settings.sign_in and key == "HF_TOKEN")
 
 
 def _arena(settings: Settings, rows: Catalog, pair: pairs.Pair, present: Callable[[ModelSpec], bool]) -> Arena:

@@ -14,11 +14,14 @@ from playground.types import EngineState
 
 
 class Pool:
-    """One engine per model, opened at first use, shared by all visitors. Who holds `device` has the machine alone."""
+    """One engine per model, opened at first use, shared by all visitors. Who holds `device` has the machine alone.
+
+    Rows of the same weights (thinking on, thinking off) share one engine.
+    """
 
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self._catalog, self._settings = catalog, settings
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[tuple[object, ...], Engine] = {}
         self._lock = threading.Lock()
         self._lines: dict[str, Line] = {}
         self.device = Line()
@@ -27,9 +30,9 @@ class Pool:
         """The engine of that model. Raises CatalogError for an unknown key."""
         spec = self._catalog.row(key)
         with self._lock:
-            if key not in self._engines:
-                self._engines[key] = open_engine(spec, self._settings)
-            return self._engines[key]
+            if spec.process not in self._engines:
+                self._engines[spec.process] = open_engine(spec, self._settings)
+            return self._engines[spec.process]
 
     def line(self, key: str) -> Line | None:
         """Where one waits for that model, if its row says how many requests it takes at once."""
@@ -41,10 +44,10 @@ class Pool:
 
     def state(self, key: str) -> EngineState:
         """Where that model is now; opens nothing and never blocks."""
-        engine = self._engines.get(key)
-        if engine:
+        spec = self._catalog.row(key)
+        if engine := self._engines.get(spec.process):
             return engine.state()
-        remote = self._catalog.row(key).engine in ("openai", "replay")
+        remote = spec.engine in ("openai", "replay")
         return EngineState("elsewhere" if remote else "not_loaded")
 
     def warm(self, *keys: str) -> threading.Thread:

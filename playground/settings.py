@@ -20,7 +20,8 @@ STORAGE = Path("/data")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one run of the app was told. `left` and `right` are keys of models, empty for "choose for me".
+    """What one run of the app was told. `left` and `right` are keys of models, empty for "choose for me": by `pair`,
+    the name of a pair, or by what is here ("" or "auto").
 
     `blind` makes every comparison blind. `blind_models` are the keys that pairs are drawn from, none for "what is
     here"; `blind_draw` is one of `DRAWS`. `hold_answers` and `vote_early` are what the page's switches begin with.
@@ -29,6 +30,7 @@ class Settings:
 
     left: str = ""
     right: str = ""
+    pair: str = ""
     models: Path | None = None
     host: str = "127.0.0.1"
     port: int = 7860
@@ -105,6 +107,7 @@ def page_parser(env: Mapping[str, str], storage: Path = STORAGE) -> argparse.Arg
     )
     parser.add_argument("--left", default=_env(env, "LEFT"), metavar="KEY", help="model on the left")
     parser.add_argument("--right", default=_env(env, "RIGHT"), metavar="KEY", help="model on the right")
+    parser.add_argument("--pair", default=_env(env, "PAIR"), metavar="NAME", help="a named pair, or auto (the default)")
     add_shared_flags(parser, env)
     parser.add_argument("--host", default=_env(env, "HOST", _host(env)), help="address to listen on")
     parser.add_argument("--port", type=int, default=_int(env, "PORT", 7860), help="port to listen on")

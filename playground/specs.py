@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 EngineName = Literal["openai", "transformers", "llama.cpp", "replay"]
+_WORKERS = ("transformers", "llama.cpp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,12 @@ class ModelSpec:
     def template(self) -> bool:
         """It stands for whatever a server offers: its models are asked for when it is used."""
         return self.engine == "openai" and not self.source
+
+    @property
+    def process(self) -> tuple[object, ...]:
+        """Rows that agree in this ask the same process: the same weights, loaded in the same way."""
+        loaded = (self.source, self.base_url, self.revision, self.quantization, self.mmproj, self.context_tokens)
+        return (self.engine, *loaded, self.trust_remote_code) if self.engine in _WORKERS else (self.key,)
 
     @property
     def local(self) -> bool:

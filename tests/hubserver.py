@@ -55,8 +55,10 @@ def serving(hub: Hub) -> Iterator[Hub]:
             key = self.headers.get("Authorization", "").removeprefix("Bearer ")
             if key and hub.key and key != hub.key:
                 return self.refuse(401, "", "Invalid credentials in Authorization header")
-            if not path.startswith((f"/api/models/{hub.repository}", f"/{hub.repository}/")):
+            if path != "/api/models" and not path.startswith((f"/api/models/{hub.repository}", f"/{hub.repository}/")):
                 return self.refuse(401, "RepoNotFound", "Repository not found")
+            if path == "/api/models":  # any question about models: it answers
+                return self.send(200, {"Content-Type": "application/json"}, b"[]", body)
             if path.startswith("/api/"):
                 siblings = [{"rfilename": name, "size": len(data)} for name, data in hub.files.items()]
                 about = {"id": hub.repository, "modelId": hub.repository, "sha": COMMIT, "siblings": siblings}

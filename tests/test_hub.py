@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -242,3 +243,32 @@ def test_a_name_of_a_file_is_taken_apart():
     assert hub.pieces("m.gguf") == ("m.gguf",)
     assert hub.is_repository("org/name")
     assert not hub.is_repository("org/name/more")
+
+
+# --- does it answer at all ------------------------------------------------------------------------------------------
+
+
+def test_a_hub_that_answers_is_noticed_and_asked_once(served):
+    stand_in = served(Hub(FILES))
+    question = hub.Question(stand_in.url)
+    assert not question.answer()  # nobody has asked yet
+    assert question.wait()
+    assert question.wait()
+    assert question.answer()
+    assert [path for _, path in stand_in.asked] == ["/api/models"]
+
+
+def test_no_answer_and_an_endless_one_are_a_no(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(hub.Question, "LIMIT_S", 0.2)
+    assert not hub.Question("http://127.0.0.1:9").wait()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections and says nothing
+        question = hub.Question(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        question.start()
+        assert not question.answer()
+        assert not question.wait()
+
+
+def test_offline_means_that_nothing_is_asked(served):
+    stand_in = served(Hub(FILES))
+    assert not hub.Question(stand_in.url, offline=True).wait()
+    assert stand_in.asked == []

@@ -9,6 +9,7 @@ import pytest
 
 from playground import parts
 from playground.asking import BLIND_NOTICE
+from playground.errors import UsageError
 from playground.parts import Parts, Question
 from playground.settings import Settings
 from playground.types import SIDES, Comparison, Image, Message, Pacing
@@ -51,3 +52,18 @@ def test_a_picture_with_words_is_answered_by_both_and_the_blind_side_says_what_i
     last = ended(house, Message("user", "What is this?", (PICTURE,)))
     assert [last.side(side).status for side in SIDES] == ["done", "done"]
     assert (last.left.notice, last.right.notice) == (BLIND_NOTICE, "")
+
+
+def test_a_pair_that_must_be_fetched_is_not_fetched_before_anybody_asks(tmp_path: Path):
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path)}
+    large = Settings(left="qwen3.5-27b-bf16", right="gpt-oss-120b-q4", cache=tmp_path, environ=offline)
+    assert parts.assemble(large).to_warm() == ()
+    assert parts.assemble(Settings(cache=tmp_path, environ=offline)).to_warm() == ("smollm2-135m-q4", "smollm2-135m")
+
+
+def test_a_named_pair_opens_the_page_and_an_unknown_one_is_refused(tmp_path: Path):
+    offline = {"HF_HUB_OFFLINE": "1"}
+    pair = parts.assemble(Settings(pair="small-large", cache=tmp_path, environ=offline)).pair
+    assert (pair.left, pair.right) == ("shapes-small", "shapes-large")
+    with pytest.raises(UsageError, match="Did you mean thinking"):
+        parts.assemble(Settings(pair="thinkin", environ=offline))

@@ -14,7 +14,7 @@ from playground.catalog import Catalog
 from playground.errors import CatalogError, WorkerError
 from playground.pool import Pool
 from playground.settings import Settings
-from playground.types import EngineName, EngineState, Loading, ModelSpec
+from playground.types import EngineName, EngineState, Loading, ModelSpec, Sampling
 from tests.fakes import LIMIT_S, ScriptedEngine
 
 
@@ -22,7 +22,8 @@ def row(key: str, engine: EngineName = "transformers") -> ModelSpec:
     return ModelSpec(key, key.title(), engine, "s")
 
 
-ROWS = Catalog([row("small"), row("large", "llama.cpp"), row("remote", "openai"), row("played", "replay")])
+INSTANT = replace(row("small"), key="small-instant", sampling=Sampling(thinking=False))
+ROWS = Catalog([row("small"), INSTANT, row("large", "llama.cpp"), row("remote", "openai"), row("played", "replay")])
 
 
 @pytest.fixture
@@ -153,3 +154,10 @@ def test_closing_ends_every_engine_and_the_next_use_opens_a_new_one(pool: Pool, 
     assert not large.ready
     engines.clear()
     assert pool.engine("small") is not small
+
+
+def test_rows_of_the_same_weights_share_one_engine(pool: Pool, opened: list[str]):
+    assert pool.engine("small-instant") is pool.engine("small")
+    assert opened == ["small-instant"]
+    assert pool.state("small") == pool.engine("small").state()
+    assert pool.engine("large") is not pool.engine("small")

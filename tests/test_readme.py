@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from playground import catalog, cli, settings
+from playground import catalog, cli, pairs, settings
+from tests import models_table
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,14 +48,30 @@ def test_the_tree_names_every_module_and_every_folder_at_the_top() -> None:
 
 
 def test_the_table_of_models_is_the_catalog() -> None:
-    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \|$", README, re.MULTILINE)
-    assert rows == [(spec.key, spec.title, spec.engine) for spec in catalog.load()]
+    keys: list[str] = []
+    for stem, ways in re.findall(r"^\| `([^`]+)` \| [^|]+ \| ((?:alone|`-)[^|]*) \|$", README, re.MULTILINE):
+        keys += [stem] if ways.startswith("alone") else []
+        keys += [stem + way for way in re.findall(r"`(-[^`]+)`", ways)]
+    assert sorted(keys) == sorted(spec.key for spec in catalog.load())
+
+
+def test_the_page_of_models_is_what_the_catalog_says() -> None:
+    assert models_table.PAGE.read_text(encoding="utf-8") == models_table.page(), "run: python -m tests.models_table"
+
+
+def test_the_table_of_named_pairs_is_what_the_menu_offers() -> None:
+    table = README.split("| name | compares |")[1].split("\n\n")[0]
+    assert re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE) == list(pairs.NAMED)
 
 
 def test_the_example_of_own_rows_is_a_models_file(tmp_path: Path) -> None:
     (example,) = [text for kind, text in BLOCKS if kind == "toml"]
     (tmp_path / "models.toml").write_text(example, encoding="utf-8")
-    assert [spec.key for spec in catalog.read(tmp_path / "models.toml")] == ["my-server", "my-gguf"]
+    assert [spec.key for spec in catalog.read(tmp_path / "models.toml", catalog.load())] == [
+        "my-server",
+        "my-gguf",
+        "qwen3.5-9b-long",
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -34,6 +34,8 @@ LEVEL = {name: level for level, names in LEVELS.items() for name in names.split(
 BESIDE = {
     ("answer", "meter"): "an answer carries its figures, and there must be one definition of them",
     ("pairs", "catalog"): "a pair is chosen from the rows of a catalog: its parameter, not its knowledge",
+    ("pairs", "machine"): "a pair is chosen by what a machine has: its parameter, not its knowledge",
+    ("pairs", "fit"): "a pair is two models that fit here together",
     ("types", "specs"): "a row is one of the nouns; it has grown long",
     ("weights", "hub"): "the Hub is one of the places where weights come from",
     ("fit", "machine"): "a fit is judged against what a machine has: its parameter, not its knowledge",
