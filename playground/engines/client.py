@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import httpx
 
 from playground.engines import body as bodies
+from playground.engines import offers
 from playground.engines.base import Stream
 from playground.engines.chunks import Chunks, ErrorInside, NotJson
 from playground.engines.reading import deltas, error_body
@@ -215,6 +216,8 @@ class OpenAIEngine:
     def __init__(self, spec: ModelSpec, api_key: str | None = None, timeouts: Timeouts = Timeouts()) -> None:
         self.spec, self.local = spec, spec.local
         self._keyless = bool(spec.api_key_env) and not api_key
+        self._key, self._model = api_key, spec.source
+        self._url = completions_url(spec.base_url)
         self._client = ChatClient(
             spec.base_url,
             api_key=api_key,
@@ -225,21 +228,23 @@ class OpenAIEngine:
         )
 
     def prepare(self) -> Iterator[Loading]:
-        """Nothing to load here."""
-        return iter(())
+        """Nothing to load here; a row that names no model means the one that its server offers. Raises EngineError."""
+        if self.spec.template:
+            yield Loading("asking which model it offers")
+            self._model = offers.meant(self.spec, offers.offered(self.spec, self._url, self._key))
 
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> Stream:
         """Ask; the request is sent at the first `next()`. Raises EngineError, PromptError."""
         if self._keyless:
-            key = RefusedError(f"{self.spec.api_key_env} is not set; export it or choose another model.")
-            return Stream(_failing(key), lambda: None)
+            return Stream(_failing(RefusedError(_keyless(self.spec))), lambda: None)
         if too_long := self._too_long(messages):
             return Stream(_failing(too_long), lambda: None)
-        return self._client.stream(self.spec.source, messages, sampling)
+        return self._client.stream(self._model, messages, sampling)
 
     def _too_long(self, messages: Sequence[Message]) -> TooLongError | None:
         """The error for a prompt that is certainly longer than the model's context: some servers answer nonsense."""
-        limit, least = self.spec.context_tokens, sum(len(message.text) for message in messages) // CHARS_A_TOKEN
+        limit = self.spec.context_tokens or self.spec.trained_context_tokens
+        least = sum(len(message.text) for message in messages) // CHARS_A_TOKEN
         if limit is None or least <= limit:
             return None
         return TooLongError(
@@ -266,6 +271,16 @@ class OpenAIEngine:
     def close(self) -> None:
         """End every stream and let go of the connections."""
         self._client.close()
+
+
+KEY_PAGES = {"HF_TOKEN": "https://huggingface.co/settings/tokens"}
+"""Where one gets a key, by the variable that holds it."""
+
+
+def _keyless(spec: ModelSpec) -> str:
+    page = KEY_PAGES.get(spec.api_key_env)
+    where = f" (make one at {page})" if page else ""
+    return f"{spec.api_key_env} is not set; export it{where} or choose another model."
 
 
 def _failing(error: Exception) -> Iterator[Event]:
