@@ -8,7 +8,7 @@ What several rows share need not be said twice. A `[[model]]` may name
     family = "F"        and has the fields of the table [family.F]
     ways = [{way = "W", ...}]   and is then one row a way, with the model's fields, those of [way.W] and those beside
                         it; its key is the model's, a hyphen and W, its title the model's, a dot and the way's
-    like = "KEY"        and has the fields of that row, which stands above it or comes with the package
+    like = "KEY"        and has all but key and title of that row, which stands above it or comes with the package
 
 A field that is said twice is what was said last in that order; of two sampling tables, each field is.
 """
@@ -144,7 +144,8 @@ def _expanded(
     """The table with all that it takes from others: one, or one for each of its ways."""
     own = {name: value for name, value in table.items() if name not in ("like", "ways")}
     family = _named(table, "family", shared["family"], where) if shared["family"] else {}
-    base = _merged(_named(table, "like", known, where), family, own)
+    like = {k: v for k, v in _named(table, "like", known, where).items() if k not in ("key", "title")}
+    base = _merged(like, family, own)
     ways = table.get("ways")
     if ways is None:
         yield base
