@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from playground.fit.config import Config, Text, inner, number, text
+from playground.fit.config import Config, Kind, Text, inner, number, text
 from playground.fit.errors import Unknown
 
 
@@ -47,9 +47,9 @@ def count(config: Config) -> Count:
         raise Unknown(f"the architecture {found.model_type or 'of its config.json'} is not counted yet")
     linear = experts = 0
     rest = found.hidden  # the norm after the last layer
-    for layer in range(len(found.kinds)):
-        parts = counter(found, layer)
-        linear, experts, rest = linear + parts[0], experts + parts[1], rest + parts[2]
+    for kind in set(found.kinds):  # layers of one kind have the same parameters
+        times, parts = found.kinds.count(kind), counter(found, kind)
+        linear, experts, rest = linear + times * parts[0], experts + times * parts[1], rest + times * parts[2]
     tower, tower_rest = vision(config, found)
     embedding = found.vocabulary * found.hidden
     return Count(
@@ -84,23 +84,23 @@ def _mlp(found: Text) -> int:
     return 3 * found.hidden * found.get("intermediate_size")
 
 
-def _llama(found: Text, layer: int) -> Parts:
+def _llama(found: Text, kind: Kind) -> Parts:
     matrices, _, biases = _attention(found)
     inner_bias = 2 * found.get("intermediate_size") + found.hidden if found.raw.get("mlp_bias") else 0
     return matrices + _mlp(found), 0, biases + inner_bias + 2 * found.hidden
 
 
-def _qwen3(found: Text, layer: int) -> Parts:
-    matrices, _, rest = _llama(found, layer)
+def _qwen3(found: Text, kind: Kind) -> Parts:
+    matrices, _, rest = _llama(found, kind)
     return matrices, 0, rest + 2 * found.head_dim
 
 
-def _gemma3(found: Text, layer: int) -> Parts:
+def _gemma3(found: Text, kind: Kind) -> Parts:
     matrices, _, biases = _attention(found)
     return matrices + _mlp(found), 0, biases + 4 * found.hidden + 2 * found.head_dim
 
 
-def _gpt_oss(found: Text, layer: int) -> Parts:
+def _gpt_oss(found: Text, kind: Kind) -> Parts:
     matrices, _, biases = _attention(found)
     experts, inside = found.get("num_local_experts"), found.get("intermediate_size")
     packed = experts * 3 * found.hidden * inside
@@ -109,9 +109,9 @@ def _gpt_oss(found: Text, layer: int) -> Parts:
     return matrices, packed, biases + found.heads + expert_biases + router + 2 * found.hidden
 
 
-def _qwen3_5_attention(found: Text, layer: int) -> Parts:
+def _qwen3_5_attention(found: Text, kind: Kind) -> Parts:
     """Gated: queries carry a gate of the same size. Linear layers are gated delta-nets."""
-    if found.kinds[layer] == "full":
+    if kind == "full":
         matrices, _, biases = _attention(found)
         gate = found.hidden * found.heads * found.head_dim
         return matrices + gate, 0, biases + 2 * found.head_dim + 2 * found.hidden
@@ -123,20 +123,20 @@ def _qwen3_5_attention(found: Text, layer: int) -> Parts:
     return matrices, 0, convolution + 2 * heads + width + 2 * found.hidden
 
 
-def _qwen3_5(found: Text, layer: int) -> Parts:
-    matrices, _, rest = _qwen3_5_attention(found, layer)
+def _qwen3_5(found: Text, kind: Kind) -> Parts:
+    matrices, _, rest = _qwen3_5_attention(found, kind)
     return matrices + _mlp(found), 0, rest
 
 
-def _qwen3_5_moe(found: Text, layer: int) -> Parts:
-    matrices, _, rest = _qwen3_5_attention(found, layer)
+def _qwen3_5_moe(found: Text, kind: Kind) -> Parts:
+    matrices, _, rest = _qwen3_5_attention(found, kind)
     experts = found.get("num_experts")
     packed = experts * 3 * found.hidden * found.get("moe_intermediate_size")
     shared = 3 * found.hidden * found.get("shared_expert_intermediate_size")
     return matrices + shared + found.hidden, packed, rest + experts * found.hidden
 
 
-LAYERS: dict[str, Callable[[Text, int], Parts]] = {
+LAYERS: dict[str, Callable[[Text, Kind], Parts]] = {
     "llama": _llama,
     "mistral": _llama,
     "ministral3": _llama,

