@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
@@ -71,6 +72,10 @@ def parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     models.set_defaults(run=_models)
     for each in (ask, models):
         settings.add_shared_flags(each, env)
+    space_command = commands.add_parser("space", help="check that this repository can be a Hugging Face Space")
+    space_command.set_defaults(run=_space)
+    space_command.add_argument("--check", action="store_true", required=True, help="all that shows without the Hub")
+    space_command.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     command.add(commands)
     for each in (ask, models, counting.add(commands, env)):
         each.add_argument("--json", action="store_true", help="one JSON object instead of a table")
@@ -107,6 +112,17 @@ def _assemble(args: argparse.Namespace, env: Mapping[str, str]) -> parts.Parts:
         environ=env,
     )
     return parts.assemble(told)
+
+
+def _space(args: argparse.Namespace, env: Mapping[str, str]) -> int:
+    from playground import space  # a reader of YAML, which the other commands do without
+
+    checks = space.check(settings.ROOT)
+    if args.json:
+        print(json.dumps({"schema": report.SCHEMA, "checks": [asdict(each) for each in checks]}))
+    else:
+        print("\n".join(f"{each.state:15}  {each.name}: {each.said}" for each in checks))
+    return space.code(checks)
 
 
 def _models(args: argparse.Namespace, env: Mapping[str, str]) -> int:
