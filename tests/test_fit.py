@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from playground import catalog, fit
 from playground.engines.llama import LlamaEngine
 from playground.engines.serve import TransformersEngine
 from playground.errors import WorkerError
+from playground.fit.needs import gb
 from playground.machine import Gpu, Machine
 from playground.types import ModelSpec
 
@@ -158,6 +160,18 @@ def test_every_row_of_the_catalog_that_runs_here_is_judged_on_every_machine():
             found = fit.judge(row, machine, rows=rows)
             assert found.verdict != "unknown", f"{row.key}: {found.why}"
             assert bool(found.next_step) == (found.verdict != "fits"), row.key
+
+
+def test_the_table_in_the_readme_is_what_is_judged():
+    readme = (Path(fit.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| `(\S+)` \| (memory|GPU) \| (.+) \|$", readme, re.MULTILINE)
+    assert len(lines) == 7
+    endless = Gpu(0, "a card", 10**15, 10**15, (9, 0))
+    for key, where, figures in lines:
+        machine = Machine(10**15, 10**15, (endless,) if where == "GPU" else (), mxfp4_kernels=True)
+        found = fit.judge(catalog.load().row(key), machine)
+        parts = (found.weights_bytes, found.kv_bytes, found.overhead_bytes, found.need_bytes)
+        assert figures == " | ".join(gb(part or 0) for part in parts), key
 
 
 # --- what is here already -------------------------------------------------------------------------------------------
