@@ -16,7 +16,7 @@ from playground.settings import Settings
 from playground.types import SIDES, Prompt, Sampling, Side
 from playground.ui.casting import Ask
 from playground.ui.visit import Visit, Visitors
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, stand_in
 
 ROWS = "".join(
     f'[[model]]\nkey = "{key}"\ntitle = "{key.title()}"\nengine = "openai"\nbase_url = "http://example.invalid"\n'
@@ -37,7 +37,7 @@ def house(tmp_path: Path) -> Iterator[Parts]:
 
 def with_engines(house: Parts, **engines: ScriptedEngine) -> Visit:
     """A visit whose models are these scripted engines."""
-    house.pool._engines.update(engines)  # the pool opens engines by row; these stand in for two servers
+    stand_in(house.pool, engines)
     return Visit(house)
 
 
@@ -169,7 +169,7 @@ def cast(visit: Visit, text: str, winner: str = "tie", after_s: float = 5.0) -> 
 
 
 def test_a_vote_names_its_tab_by_a_salted_hash_and_says_how_long_it_took(house: Parts) -> None:
-    house.pool._engines.update(quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
     visitors = Visitors(house)
     row = cast(visitors.of("tab-1"), "First?")
     again = cast(visitors.of("tab-1"), "Second?")
@@ -199,7 +199,7 @@ def test_what_cannot_be_checked_counts_and_is_told_apart(house: Parts) -> None:
 
 
 def test_a_voter_who_hammers_is_kept_and_not_counted(house: Parts) -> None:
-    house.pool._engines.update(quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
     visit = Visitors(house).of("one")
     rows = [cast(visit, f"Question {n}?") for n in range(13)]
     assert [row["counted"] for row in rows] == ["true"] * 12 + ["false"]
@@ -217,7 +217,7 @@ def test_a_hundred_kilobytes_of_reason_are_cut_with_a_mark(house: Parts) -> None
 
 
 def test_nobody_votes_on_what_they_did_not_ask(house: Parts) -> None:
-    house.pool._engines.update(quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
     visitors = Visitors(house)
     visitors.of("one").start(asking("First?"))
     run(visitors.of("one"))

@@ -18,7 +18,7 @@ from playground.types import SIDES, Comparison, Loading, Prompt, Sampling, Side,
 from playground.ui import saving
 from playground.ui.casting import Ask
 from playground.ui.visit import UNDO_S, Visit
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, stand_in
 
 KEYS = ("kestrel", "marlin", "osprey")
 ENDLESS = [(0.01, f"word{n} ") for n in range(3000)]
@@ -52,8 +52,7 @@ class Clock:
 
 def visit_with(house: Parts, said: str = "Four.", **engines: ScriptedEngine) -> Visit:
     """A visit whose hidden models are scripted; those that are not given say `said`."""
-    stand_ins = {key: ScriptedEngine(key, [(0.0, said)]) for key in KEYS} | engines
-    house.pool._engines.update(stand_ins)
+    stand_in(house.pool, {key: ScriptedEngine(key, [(0.0, said)]) for key in KEYS} | engines)
     return Visit(house, "voter", Clock())
 
 

@@ -13,7 +13,7 @@ from playground import asking
 from playground.errors import PlaygroundError
 from playground.parts import Parts
 from playground.types import SIDES, Message, ModelSpec, Prompt, Side, Winner
-from playground.ui import cards, frame, layout, settings_panel, show
+from playground.ui import booth, cards, frame, layout, settings_panel, show
 from playground.ui.casting import Ask
 from playground.ui.frame import Update
 from playground.ui.layout import Layout
@@ -28,7 +28,9 @@ def build(parts: Parts, visitors: Visitors, pace: Pace, blocks: gr.Blocks) -> La
     tab = layout.build(parts)
     _wire_race(tab, parts, visitors, pace)
     _wire_votes(tab, parts, visitors)
-    _wire_pickers(tab, parts, visitors, blocks)
+    _wire_fresh(tab, parts, visitors)
+    if not parts.settings.blind:
+        _wire_pickers(tab, parts, blocks)
     return tab
 
 
@@ -59,16 +61,20 @@ def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> Non
         visit, now = visitors.of(request.session_hash), None
         with pace.watching():
             for now in visit.follow(pace.every_s):
-                yield frame.live(now)
+                yield frame.live(now, sealed=visit.sealed)
         if now is None:  # nothing was started, or another handler of this tab streams it
             yield [gr.skip()] * len(frame.live_parts(tab))
 
     def finish(request: gr.Request, left: str, right: str) -> Update:
         visit = visitors.of(request.session_hash)
-        return frame.ballot(tab, parts, visit) | frame.cards(tab, parts, left, right)
+        ended = frame.ballot(tab, parts, visit)
+        if visit.ask and visit.ask.blind:  # the state of a model would tell that it was asked
+            return ended
+        return ended | frame.cards(tab, parts, left, right)
 
     dock, answers, models = tab.dock, tab.answers, list(tab.pickers.models.values())
-    inputs = [dock.prompt, *models, tab.pickers.pacing, *dock.panel.fields]
+    how = [tab.pickers.pacing, tab.pickers.mode, dock.panel.hold, dock.panel.early]
+    inputs = [dock.prompt, *models, *how, *dock.panel.fields]
     ballot = frame.ballot_parts(tab)
     asked = gr.on(
         [dock.prompt.submit, dock.send.click],
@@ -102,21 +108,28 @@ def _wire_stops(tab: Layout, visitors: Visitors) -> None:
 
 
 def _wish(parts: Parts, value: dict[str, Any], rest: tuple[Any, ...]) -> Ask:
-    left, right, pacing, *fields = rest
+    left, right, pacing, _, hold, early, *fields = rest
+    blind = _is_blind(parts, rest)
     text, files = asking.clean(value.get("text") or ""), tuple(Path(file) for file in value.get("files") or ())
     known = next((prompt for prompt in parts.prompts if prompt.text == text), None)
     # a library prompt keeps its id only when it is asked with the pictures it belongs to
     same = known is not None and len(known.images) == len(files)
     prompt = replace(known, images=files) if known and same else Prompt(text, files)
-    system, sampling = settings_panel.read(fields)
+    system, sampling = settings_panel.read(fields, alike=blind)
     if known and same and known.system:
         system = {side: system[side] or known.system for side in SIDES}
-    return Ask(prompt, {"left": left, "right": right}, pacing, system, sampling)
+    return Ask(prompt, {"left": left, "right": right}, pacing, system, sampling, blind, bool(hold), bool(early))
+
+
+def _is_blind(parts: Parts, rest: tuple[Any, ...]) -> bool:
+    return parts.settings.blind or rest[3] == "blind"
 
 
 def _who_can_see(parts: Parts, value: dict[str, Any], rest: tuple[Any, ...]) -> list[ModelSpec]:
     """Two models that read images (or one, for both sides), when pictures were meant for two that do not."""
-    if not value.get("files") or any(parts.catalog.row(key).reads_images for key in rest[:2]):
+    if not value.get("files") or _is_blind(parts, rest):
+        return []
+    if any(parts.catalog.row(key).reads_images for key in rest[:2]):
         return []
     return [spec for spec in parts.catalog if spec.reads_images][:2]
 
@@ -133,16 +146,19 @@ def _opening(tab: Layout, visit: Visit, wish: Ask) -> Update:
         gr.update(visible=True),
         show.asked(wish.prompt, pictures, visit.turn),
         {"text": "", "files": []},
-        gr.update(active=True),
+        gr.update(active=not wish.blind),
+        gr.update(value=[], choices=[*booth.TAGS, *([booth.IMAGE_TAG] if pictures else [])]),
+        "",
     ]
-    live = frame.live(visit.comparison) if visit.comparison else []
+    live = frame.live(visit.shown, sealed=visit.sealed) if visit.shown else []
     return dict(zip(_opening_parts(tab), [*values, *live], strict=True))
 
 
 def _opening_parts(tab: Layout) -> list[Any]:
     answers = tab.answers
     once = [tab.problem, tab.pickers.why, tab.welcome, tab.earlier, *tab.histories.values()]
-    return [*once, answers.result, answers.asked, tab.dock.prompt, tab.ticker, *frame.live_parts(tab)]
+    asked = [answers.result, answers.asked, tab.dock.prompt, tab.ticker, answers.tags, answers.words]
+    return [*once, *asked, *frame.live_parts(tab)]
 
 
 def _history(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
@@ -150,22 +166,34 @@ def _history(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
 
 
 def _wire_votes(tab: Layout, parts: Parts, visitors: Visitors) -> None:
-    def voting(winner: Winner) -> Callable[[gr.Request], Update]:
-        def vote(request: gr.Request) -> Update:
+    answers = tab.answers
+    shown = [*frame.ballot_parts(tab), *frame.live_parts(tab)]
+
+    def voting(winner: Winner) -> Callable[[gr.Request, list[str], str], Update]:
+        def vote(request: gr.Request, tags: list[str], words: str) -> Update:
             visit = visitors.of(request.session_hash)
             try:
-                visit.vote(winner)
+                visit.vote(winner, booth.reason(tags or [], words or ""))
             except PlaygroundError as error:
                 return frame.ballot(tab, parts, visit, str(error))
-            return frame.ballot(tab, parts, visit)
+            return frame.ballot(tab, parts, visit) | frame.still(tab, visit)
 
         return vote
 
-    for winner, button in tab.answers.votes.items():
-        button.click(voting(winner), None, frame.ballot_parts(tab), trigger_mode="once", **PRIVATE)
+    def undo(request: gr.Request) -> Update:
+        visit = visitors.of(request.session_hash)
+        try:
+            visit.undo()
+        except PlaygroundError as error:
+            return frame.ballot(tab, parts, visit, str(error))
+        return frame.ballot(tab, parts, visit)
+
+    for winner, button in answers.votes.items():
+        button.click(voting(winner), [answers.tags, answers.words], shown, trigger_mode="once", **PRIVATE)
+    answers.undo.click(undo, None, frame.ballot_parts(tab), trigger_mode="once", **PRIVATE)
 
 
-def _wire_pickers(tab: Layout, parts: Parts, visitors: Visitors, blocks: gr.Blocks) -> None:
+def _wire_pickers(tab: Layout, parts: Parts, blocks: gr.Blocks) -> None:
     pickers, models = tab.pickers, list(tab.pickers.models.values())
 
     def look(left: str, right: str) -> Update:
@@ -181,17 +209,38 @@ def _wire_pickers(tab: Layout, parts: Parts, visitors: Visitors, blocks: gr.Bloc
         chosen: Update = {pickers.models["left"]: event.left, pickers.models["right"]: event.right, tab.problem: ""}
         return chosen | changed(event.left, event.right)
 
-    def fresh(request: gr.Request) -> Update:
-        try:
-            visitors.of(request.session_hash).forget()
-        except PlaygroundError as error:
-            return {tab.problem: show.problem(str(error))}
-        hidden: Update = {tab.answers.result: gr.update(visible=False), tab.earlier: gr.update(visible=False)}
-        return hidden | {tab.problem: "", tab.welcome: gr.update(visible=True)}
-
     shown = [*pickers.cards.values(), tab.ticker]
     gr.on([m.input for m in models], changed, models, [*shown, pickers.pacing, pickers.why], **PRIVATE)
     pickers.swap.click(swapped, models, [*shown, *models, pickers.why], **PRIVATE)
     gr.on([blocks.load, tab.ticker.tick], look, models, shown, **PRIVATE)
     tab.problem.click(offered, None, [*shown, *models, pickers.pacing, pickers.why, tab.problem], **PRIVATE)
-    tab.dock.fresh.click(fresh, None, [tab.answers.result, tab.earlier, tab.problem, tab.welcome], **PRIVATE)
+
+
+def _wire_fresh(tab: Layout, parts: Parts, visitors: Visitors) -> None:
+    """New, and the switch between open and blind, begin a new conversation."""
+    pickers = tab.pickers
+
+    def begin(request: gr.Request, mode: str) -> Update:
+        visit = visitors.of(request.session_hash)
+        try:
+            visit.forget()
+        except PlaygroundError as error:
+            return {tab.problem: show.problem(str(error))}
+        blind = parts.settings.blind or mode == "blind"
+        return {
+            tab.problem: "",
+            tab.answers.result: gr.update(visible=False),
+            tab.earlier: gr.update(visible=False),
+            tab.welcome: gr.update(visible=True),
+            pickers.row: gr.update(visible=not blind),
+            pickers.why: "",
+            pickers.curtain: frame.curtain(parts) if blind else "",
+        }
+
+    def switch(request: gr.Request, mode: str) -> Update:
+        done = begin(request, mode)
+        return done if pickers.row in done else done | {pickers.mode: "open" if mode == "blind" else "blind"}
+
+    begun = [tab.problem, tab.answers.result, tab.earlier, tab.welcome, pickers.row, pickers.why, pickers.curtain]
+    tab.dock.fresh.click(begin, pickers.mode, begun, **PRIVATE)
+    pickers.mode.input(switch, pickers.mode, [*begun, pickers.mode], **PRIVATE)

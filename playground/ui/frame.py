@@ -26,35 +26,69 @@ def live_parts(tab: Layout) -> list[Any]:
     return [*answers.panes.values(), *answers.chats.values(), *answers.feet.values(), answers.tape, answers.figures]
 
 
-def live(now: Comparison) -> list[Any]:
-    """What streams: both panes, both answers, both feet, the figures."""
+def live(now: Comparison, *, sealed: bool = False) -> list[Any]:
+    """What streams: both panes, both answers, both feet, the figures (none while names are sealed)."""
     sides = [now.side(side) for side in SIDES]
     return [
         *(show.pane(answer) for answer in sides),
         *(show.messages(answer) for answer in sides),
         *(show.foot(answer, now) for answer in sides),
-        show.tape(now),
-        show.all_figures(now),
+        show.no_tape(now) if sealed else show.tape(now),
+        "" if sealed else show.all_figures(now),
     ]
+
+
+def still(tab: Layout, visit: Visit) -> Update:
+    """The same as an update, for a moment when nothing streams."""
+    return dict(zip(live_parts(tab), live(visit.shown, sealed=visit.sealed), strict=True)) if visit.shown else {}
 
 
 def ballot_parts(tab: Layout) -> list[Any]:
     """The components of `ballot`."""
-    return [*tab.answers.votes.values(), tab.answers.note, tab.answers.voted]
+    answers = tab.answers
+    return [*answers.votes.values(), answers.note, answers.marks, answers.reveal, answers.undo, tab.pickers.curtain]
 
 
 def ballot(tab: Layout, parts: Parts, visit: Visit, error: str = "") -> Update:
-    """The vote buttons, possible or not, and the line that says why, or what became of the vote."""
-    can = booth.can_vote(visit.comparison) and visit.cast is None
-    buttons: Update = {button: gr.update(interactive=can) for button in tab.answers.votes.values()}
-    note = _note(str(parts.book.path), visit, error)
-    return buttons | {tab.answers.note: note, tab.answers.voted: booth.voted(visit.winner)}
+    """The vote buttons, possible or not, the line that says why, or what became of the vote, and who they were."""
+    answers, blind = tab.answers, parts.settings.blind or bool(visit.ask and visit.ask.blind)
+    can = visit.cast is None and booth.can_vote(visit.shown, early=_early(visit))
+    changed: Update = {button: gr.update(interactive=can) for button in answers.votes.values()}
+    label = "Undo my vote" if visit.cast else "Undo my last vote"
+    return changed | {
+        answers.note: _note(str(parts.book.path), visit, error),
+        answers.marks: booth.marks(visit.winner, judged=visit.judged, blind=blind),
+        answers.reveal: reveal(parts, visit),
+        answers.undo: gr.update(value=label, visible=visit.undoable),
+        tab.pickers.curtain: curtain(parts, visit) if blind else "",
+    }
+
+
+def _early(visit: Visit) -> bool:
+    return bool(visit.ask and visit.ask.early)
 
 
 def _note(where: str, visit: Visit, error: str) -> str:
     if visit.cast and not error:
         return booth.thanks(where, visit.cast.receipt)
-    return booth.note(visit.comparison, where, error)
+    if visit.judged and not error:
+        return booth.taken_back(revealed=bool(visit.ask and visit.ask.blind))
+    return booth.note(visit.shown, where, error, early=_early(visit))
+
+
+def reveal(parts: Parts, visit: Visit) -> str:
+    """Who they were, once the vote on a blind comparison is on disk."""
+    if not (visit.cast and visit.ask and visit.ask.blind):
+        return ""
+    return booth.reveal(visit.cast, {spec.key: spec.title for spec in parts.catalog}, visit.rates)
+
+
+def curtain(parts: Parts, visit: Visit | None = None) -> str:
+    """What stands in the place of the pickers in blind mode. Names only what is revealed."""
+    known = visit.comparison if visit and visit.ask and visit.ask.blind and not visit.sealed else None
+    models = {side: parts.catalog.row(known.side(side).model) for side in SIDES} if known else None
+    rates = (visit.rates if visit else {}) or parts.arena.rates()
+    return booth.curtain(models, rates, weighted=parts.arena.weighted)
 
 
 def cards(tab: Layout, parts: Parts, left: str, right: str) -> Update:

@@ -8,12 +8,16 @@ from typing import Any
 import gradio as gr
 
 from playground.parts import Parts
-from playground.types import SIDES, Side, Winner
-from playground.ui import cards, settings_panel, show
+from playground.types import SIDES, Pacing, Side, Winner
+from playground.ui import booth, cards, settings_panel, show
 
 PACINGS: list[Any] = [
     ("In turn · fair timing", "in_turn"),
     ("Together", "together"),
+]
+MODES: list[Any] = [
+    ("Open", "open"),
+    ("Blind", "blind"),
 ]
 VOTES: tuple[tuple[Winner, str, str], ...] = (
     ("model_a", "Left is better", "left"),
@@ -30,8 +34,11 @@ _LATEX: list[dict[str, str | bool]] = [
 
 @dataclass(frozen=True, slots=True)
 class Pickers:
-    """Which models, and how they run."""
+    """Which models, and how they run. In blind mode `curtain` stands in the place of `row`."""
 
+    mode: gr.Radio
+    row: gr.Row
+    curtain: gr.HTML
     models: dict[Side, gr.Dropdown]
     cards: dict[Side, gr.HTML]
     swap: gr.Button
@@ -53,8 +60,12 @@ class Answers:
     tape: gr.HTML
     figures: gr.HTML
     votes: dict[Winner, gr.Button]
+    tags: gr.CheckboxGroup
+    words: gr.Textbox
     note: gr.HTML
-    voted: gr.HTML
+    marks: gr.HTML
+    reveal: gr.HTML
+    undo: gr.Button
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +100,48 @@ def build(parts: Parts) -> Layout:
     with gr.Accordion("Earlier turns", open=False, visible=False, elem_classes="earlier") as earlier, gr.Row():
         histories = {side: _chat(f"Earlier {side}", side) for side in SIDES}
     welcome = gr.HTML(cards.welcome(parts.prompts), elem_classes="welcome", js_on_load=cards.PICK_PROMPT_JS)
-    answers = _answers()
-    dock = _dock()
+    answers = _answers(parts)
+    dock = _dock(parts)
     return Layout(pickers, problem, earlier, histories, welcome, answers, dock, gr.Timer(1.0, active=False))
 
 
 def _pickers(parts: Parts) -> Pickers:
-    choices: list[Any] = [(row.title, row.key) for row in parts.catalog]
-    pair = parts.pair
+    """In an app that is blind altogether no model's name gets into the page: no choice, no card, no reason."""
+    blind, pair = parts.settings.blind, parts.pair
+    choices: list[Any] = [] if blind else [(row.title, row.key) for row in parts.catalog]
     models, cards = {}, {}
-    pacing = gr.Radio(
-        PACINGS, value=parts.default_pacing(pair.left, pair.right), label="Pacing", elem_classes="seg", container=False
-    )
-    with gr.Row(elem_classes="pair"):
+    with gr.Row(elem_classes="bar"):
+        pacing = gr.Radio(
+            PACINGS, value=_pacing(parts), label="Pacing", elem_classes=["seg", "pacing-seg"], container=False
+        )
+        mode = gr.Radio(
+            MODES, value="blind" if blind else "open", label="Names", visible=not blind,
+            elem_classes=["seg", "mode-seg"], container=False,
+        )  # fmt: skip
+    with gr.Row(elem_classes="pair", visible=not blind) as row:
         for side, key in zip(SIDES, (pair.left, pair.right), strict=True):
             with gr.Column(elem_classes=["pick", side], min_width=120):
                 label = f"{side.capitalize()} model"
-                models[side] = gr.Dropdown(choices, value=key, label=label, show_label=False, container=False)
-                cards[side] = gr.HTML(show.card(parts.catalog.row(key), parts.pool.state(key)))
+                value = None if blind else key
+                models[side] = gr.Dropdown(choices, value=value, label=label, show_label=False, container=False)
+                cards[side] = gr.HTML("" if blind else show.card(parts.catalog.row(key), parts.pool.state(key)))
             if side == "left":
                 swap = gr.Button("⇄", elem_classes="swap", min_width=0, scale=0, elem_id="swap")
-    return Pickers(models, cards, swap, pacing, gr.HTML(show.why(pair), elem_classes="why"))
+    hidden = booth.curtain(None, parts.arena.rates(), weighted=parts.arena.weighted) if blind else ""
+    curtain = gr.HTML(hidden, elem_classes="curtain")
+    return Pickers(
+        mode, row, curtain, models, cards, swap, pacing, gr.HTML("" if blind else show.why(pair), elem_classes="why")
+    )
 
 
-def _answers() -> Answers:
+def _pacing(parts: Parts) -> Pacing:
+    """In turn as soon as two models that may meet share this machine."""
+    if not parts.settings.blind:
+        return parts.default_pacing(parts.pair.left, parts.pair.right)
+    return "in_turn" if sum(spec.local for spec in parts.arena.models) > 1 else "together"
+
+
+def _answers(parts: Parts) -> Answers:
     panes, chats, feet, stops, retries = {}, {}, {}, {}, {}
     with gr.Column(visible=False, elem_classes="result") as result:
         asked = gr.HTML()
@@ -128,17 +157,26 @@ def _answers() -> Answers:
         tape = gr.HTML()
         with gr.Accordion("All figures", open=False, elem_classes="all-figures"):
             figures = gr.HTML()
+        with gr.Row(elem_classes="reasons"):
+            tags = gr.CheckboxGroup([*booth.TAGS], label="Reasons", show_label=False, container=False,
+                                    min_width=0, elem_classes="tags")  # fmt: skip
+            words = gr.Textbox(label="Reason in words", show_label=False, container=False, max_lines=1, min_width=160,
+                               placeholder="Why? A few words, if you like", elem_classes="words")  # fmt: skip
         with gr.Row(elem_classes="vote"):
             votes = {
                 winner: gr.Button(label, interactive=False, min_width=120, elem_classes=["vote-button", f"vote-{look}"])
                 for winner, label, look in VOTES
             }
-        note = gr.HTML(elem_classes="vote-note")
-        voted = gr.HTML()
-    return Answers(result, asked, panes, chats, feet, stops, retries, tape, figures, votes, note, voted)
+        note, marks, reveal = gr.HTML(elem_classes="vote-note"), gr.HTML(), gr.HTML()
+        undo = gr.Button("Undo my vote", visible=False, **_small("undo"))
+        settings = parts.settings
+        gr.HTML(booth.consent(str(parts.book.path), log_texts=settings.log_texts, copied_to=settings.sync_to))
+    return Answers(
+        result, asked, panes, chats, feet, stops, retries, tape, figures, votes, tags, words, note, marks, reveal, undo
+    )
 
 
-def _dock() -> Dock:
+def _dock(parts: Parts) -> Dock:
     with gr.Column(elem_classes="dock"):
         with gr.Row(elem_classes="box"):
             prompt = gr.MultimodalTextbox(
@@ -160,7 +198,7 @@ def _dock() -> Dock:
             toggle = gr.Button("Settings", **_small())
             stop = gr.Button("Stop", **_small("stop-both"))
             send = gr.Button("Send", min_width=0, scale=0, elem_classes="send")
-        panel = settings_panel.build()
+        panel = settings_panel.build(hold=parts.settings.hold_answers, early=parts.settings.vote_early)
         toggle.click(None, js=settings_panel.TOGGLE_JS, api_visibility="private")
     return Dock(panel, prompt, fresh, stop, send)
 

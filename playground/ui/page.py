@@ -57,7 +57,10 @@ def build(parts: Parts) -> gr.Blocks:
                 chooser = prompts_tab.build(parts)
         copies.build(parts.sync, page)
         prompts_tab.wire(parts, (tab.welcome, chooser), tab, tabs)
-        gradio.events.api(_compare_api(parts), api_name="compare", api_description=COMPARE_HELP, concurrency_limit=4)
+        if not parts.settings.blind:  # asked by name, a model shows how it answers
+            gradio.events.api(
+                _compare_api(parts), api_name="compare", api_description=COMPARE_HELP, concurrency_limit=4
+            )
 
     page.unload(leave)
     page.queue(max_size=MOST_WAITING, default_concurrency_limit=MOST_WATCHERS)

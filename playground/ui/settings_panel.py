@@ -46,12 +46,14 @@ _UNSET = (None, "", "default")
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Its input components, in the order `read` expects: shared, left, right."""
+    """Its input components: `fields` in the order `read` expects (shared, left, right); how one votes."""
 
     fields: list[Any]
+    hold: gr.Checkbox
+    early: gr.Checkbox
 
 
-def build() -> Panel:
+def build(*, hold: bool, early: bool) -> Panel:
     """Lay the panel out; hidden until `TOGGLE_JS` opens it."""
     fields: list[Any] = []
     with gr.Column(elem_classes="settings"), gr.Tabs():
@@ -60,7 +62,10 @@ def build() -> Panel:
         for side in SIDES:
             with gr.Tab(f"Only {side}"):
                 fields += _group(f"{side.capitalize()} ", "", "as both sides")
-    return Panel(fields)
+        with gr.Tab("Voting"):
+            held = gr.Checkbox(hold, label="Show both when both are done", info="so that speed does not sway")
+            soon = gr.Checkbox(early, label="Vote early", info="stops the loser; such a vote is kept, not counted")
+    return Panel(fields, held, soon)
 
 
 def _group(prefix: str, max_tokens: str, when_empty: str) -> list[Any]:
@@ -83,12 +88,13 @@ def _group(prefix: str, max_tokens: str, when_empty: str) -> list[Any]:
     return [system, *numbers, thinking]
 
 
-def read(values: Sequence[Any]) -> tuple[dict[Side, str], dict[Side, Sampling]]:
-    """System prompt and sampling by side, from the values of `Panel.fields`. Raises UsageError naming the field."""
+def read(values: Sequence[Any], *, alike: bool = False) -> tuple[dict[Side, str], dict[Side, Sampling]]:
+    """System prompt and sampling by side, from the values of `Panel.fields`. `alike` leaves out what is of one side:
+    sides of hidden models are random. Raises UsageError naming the field."""
     shared, *own = (list(values[start : start + _FIELDS]) for start in range(0, len(values), _FIELDS))
     system: dict[Side, str] = {}
     sampling: dict[Side, Sampling] = {}
-    for side, mine in zip(SIDES, own, strict=True):
+    for side, mine in zip(SIDES, [shared, shared] if alike else own, strict=True):
         mixed = [one if one not in _UNSET else both for one, both in zip(mine, shared, strict=True)]
         system[side] = mixed[0] or ""
         sampling[side] = _sampling(mixed[1:])

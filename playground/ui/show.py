@@ -48,8 +48,12 @@ def chip(text: str, tone: str = "", title: str = "") -> str:
 
 def card(spec: ModelSpec, state: EngineState) -> str:
     """What one gets from a model, before asking: state, engine, what it reads, size."""
-    reads = "text and images" if spec.reads_images else "text only"
-    chips = [chip(_state(state), _TONES.get(state.name, ""), state.error), chip(spec.engine), chip(reads)]
+    return about(spec, chip(_state(state), _TONES.get(state.name, ""), state.error))
+
+
+def about(spec: ModelSpec, *before: str) -> str:
+    """What a model is: engine, what it reads, size; after these chips."""
+    chips = [*before, chip(spec.engine), chip("text and images" if spec.reads_images else "text only")]
     if spec.parameters_b:
         chips.append(chip(parameters(spec.parameters_b), "extra"))
     if spec.quantization:
@@ -153,7 +157,9 @@ def foot(answer: Answer, comparison: Comparison) -> str:
         about = "" if answer.usage.source == "server" else "about "
         words.append(f"{about}{tokens} token{'s' if tokens > 1 else ''}")
     if answer.status not in ("waiting", "loading", "reading"):  # those stand in the pane already
-        words.append(answer.finish_reason if answer.status == "done" else _STATUS[answer.status])
+        words.append(
+            answer.finish_reason or _STATUS[answer.status] if answer.status == "done" else _STATUS[answer.status]
+        )
     if answer.finish_reason == "length":
         words[-1] = "cut off at max tokens"
     state = "both-ended" if comparison.final else "ended" if answer.final else "running"
@@ -165,6 +171,15 @@ def tape(comparison: Comparison) -> str:
     lines = [_line(figure, comparison) for figure in FIGURES if figure.name in AT_A_GLANCE]
     state = "" if comparison.final else "racing"
     return f'<section class="tape {state}" aria-label="Figures">{_pacing(comparison)}{"".join(lines)}</section>'
+
+
+def no_tape(comparison: Comparison) -> str:
+    """What stands in the place of the tape until a blind vote: speed gives a model away."""
+    state = "" if comparison.final else "racing"
+    return (
+        f'<section class="tape sealed {state}" aria-label="Figures"><p class="pacing">Names and figures come with your '
+        "vote.</p></section>"
+    )
 
 
 def all_figures(comparison: Comparison) -> str:
