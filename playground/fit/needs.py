@@ -93,7 +93,8 @@ SPOKEN = {"ram": "memory", "gpus": "the GPUs together"}
 def weights_bytes(spec: ModelSpec, machine: Machine, where: str, config: Config, stored: Stored) -> int:
     """Bytes of the weights while they run: from the files where they are here, else from the shape. Raises Unknown."""
     if spec.engine == "llama.cpp":
-        tower = sizes.projector_bytes(count(config)) if spec.mmproj else 0
+        known_shape = known.shape_of(spec) if spec.mmproj else None  # a GGUF file does not speak of its tower
+        tower = sizes.projector_bytes(count(known_shape.config)) if known_shape else 0
         return tower + (stored.weights_bytes or _published(spec) or sizes.gguf_bytes(config, spec.quantization))
     unpacked = where == "ram" or not keeps_mxfp4(machine)
     changed = spec.quantization.startswith("bnb-") or (sizes.is_mxfp4(config) and unpacked)
