@@ -50,7 +50,7 @@ LAST_READING_S = 1.0
 class Entrant:
     """One side of a race: who answers what, and how. `notice` is kept with the answer; `refusal` is why this side
     cannot be asked at all, if it cannot: it then fails with that sentence, and its model is not even loaded. `line` is
-    where it waits, if its server answers only so many at once."""
+    where it waits, if its server answers only so many at once. While inside `using` its model is kept."""
 
     engine: Engine
     messages: tuple[Message, ...]
@@ -58,6 +58,7 @@ class Entrant:
     notice: str = ""
     refusal: str = ""
     line: Line | None = None
+    using: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def images(self) -> int:
         """Images that this model gets."""
@@ -220,7 +221,7 @@ class Race:
         try:
             if lane.entrant.refusal:
                 raise PromptError(lane.entrant.refusal)
-            with self._place(side, lane):
+            with self._place(side, lane), lane.entrant.using():
                 last = self._prepare(side, lane) and self._read(side, lane)
             self._changes.put((side, last if last else Stopped()))
         except PlaygroundError as error:

@@ -14,6 +14,7 @@ import struct
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -142,6 +143,24 @@ def held_by(pid: int, root: Path = Path("/proc")) -> int | None:
 def held_by_tree(pid: int | None) -> int | None:
     """Bytes resident now in a process and all below it, or None when it is gone."""
     return sum(filter(None, map(held_by, tree(pid)))) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Bytes that some processes hold now. Of `resident_bytes`, `mapped_bytes` are pages of files, which the system
+    counts as free for others; `device_bytes` are on GPUs, None where the driver does not tell whose they are."""
+
+    resident_bytes: int = 0
+    mapped_bytes: int = 0
+    device_bytes: int | None = 0
+
+
+def held_now(pids: Iterable[int], nvml: NvmlProbe | None = None, root: Path = Path("/proc")) -> Held:
+    """What these processes hold; unlike a watch it resets nothing, so it may be asked while a model answers."""
+    pids = tuple(pids)
+    resident = sum(filter(None, (held_by(pid, root) for pid in pids)))
+    mapped = sum(filter(None, (_kib(root / str(pid) / "smaps_rollup", "Pss_File") for pid in pids)))
+    return Held(resident, mapped, nvml.of_processes(pids) if nvml and pids else 0)
 
 
 def machine() -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,7 +119,8 @@ class Parts:
         sampling = asking.merge(question.sampling, asking.recommended(spec, question.sampling))
         refusal = asking.unsayable(spec, message, messages[-1]) or self._unsigned(spec, question)
         engine, line = self._engine(spec, question), self.pool.line(question.model)
-        return Entrant(engine, messages, sampling, "" if refusal else notice, refusal, line)
+        using = partial(self.pool.using, question.model)
+        return Entrant(engine, messages, sampling, "" if refusal else notice, refusal, line, using)
 
     def _engine(self, spec: ModelSpec, question: Question) -> Engine:
         signed_in = question.token and self.settings.sign_in and routed(spec)

@@ -1,38 +1,52 @@
-"""Knows which engines are open and how they are shared. Does not know what they are asked."""
+"""Knows which engines are open, how they are shared, and who leaves when memory is short. Does not know what they are
+asked."""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import cached_property
 
+from playground import fit, machine, memory, room, weights
 from playground.catalog import Catalog
 from playground.engines import open_engine
-from playground.engines.base import Engine
-from playground.errors import PlaygroundError
+from playground.engines.base import Engine, Housed
+from playground.engines.loading import Load
+from playground.errors import EngineError, PlaygroundError, WorkerError
 from playground.line import Line
+from playground.machine import Machine
+from playground.memory import Held
+from playground.room import Tenant
+from playground.seat import Seat
 from playground.settings import Settings
-from playground.types import EngineState
+from playground.types import EngineState, Loading, ModelSpec
 
 
 class Pool:
     """One engine per model, opened at first use, shared by all visitors. Who holds `device` has the machine alone.
 
-    Rows of the same weights (thinking on, thinking off) share one engine.
+    Rows of the same weights (thinking on, thinking off) share one engine. `look` says what the machine has, `clock`
+    never jumps.
     """
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
-        self._catalog, self._settings = catalog, settings
-        self._engines: dict[tuple[object, ...], Engine] = {}
-        self._lock = threading.Lock()
+    def __init__(
+        self,
+        catalog: Catalog,
+        settings: Settings,
+        look: Callable[[], Machine] = machine.look,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._catalog, self._settings, self._look, self._clock = catalog, settings, look, clock
+        self._seats: dict[tuple[object, ...], Seat] = {}
+        self._lock, self._making_room = threading.Lock(), threading.Lock()
         self._lines: dict[str, Line] = {}
         self.device = Line()
 
     def engine(self, key: str) -> Engine:
         """The engine of that model. Raises CatalogError for an unknown key."""
-        spec = self._catalog.row(key)
-        with self._lock:
-            if spec.process not in self._engines:
-                self._engines[spec.process] = open_engine(spec, self._settings)
-            return self._engines[spec.process]
+        return self._seat(key).engine
 
     def line(self, key: str) -> Line | None:
         """Where one waits for that model, if its row says how many requests it takes at once."""
@@ -42,35 +56,158 @@ class Pool:
         with self._lock:
             return self._lines.setdefault(key, Line(places))
 
+    # --- what is known of a model; nothing of this opens one or blocks ----------------------------------------------
+
     def state(self, key: str) -> EngineState:
-        """Where that model is now; opens nothing and never blocks."""
-        spec = self._catalog.row(key)
-        if engine := self._engines.get(spec.process):
-            return engine.state()
-        remote = spec.engine in ("openai", "replay")
-        return EngineState("elsewhere" if remote else "not_loaded")
+        """Where that model is now."""
+        if seat := self._taken_seat(key):
+            return seat.state
+        return EngineState("elsewhere" if self._catalog.row(key).engine in ("openai", "replay") else "not_loaded")
+
+    def held(self, key: str) -> Held:
+        """What its processes hold now; all 0 where it has none."""
+        seat = self._taken_seat(key)
+        return seat.held(self._nvml) if seat else Held()
+
+    def idle_s(self, key: str) -> float | None:
+        """Seconds since it was last asked, 0 while it is; None when nobody has asked it yet."""
+        seat = self._taken_seat(key)
+        if seat is None or seat.asked_s is None:
+            return None
+        return 0.0 if seat.answering else self._clock() - seat.asked_s
+
+    def answering(self, key: str) -> bool:
+        """Somebody is with it now, so it cannot be unloaded."""
+        seat = self._taken_seat(key)
+        return bool(seat and seat.answering)
+
+    # --- using, loading, unloading ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def using(self, key: str, *, asking: bool = True) -> Iterator[None]:
+        """Be with that model: while inside it is not unloaded, and room was made for it before.
+
+        An engine's error that says that memory ran out comes out with the next smaller step. Raises CatalogError.
+        """
+        seat, spec = self._seat(key), self._catalog.row(key)
+        with seat.taken(asking=asking):
+            try:
+                self._make_room(spec, seat)
+                yield
+            except EngineError as error:
+                if not room.ran_out(str(error)):
+                    raise
+                raise type(error)(f"{error} {self.instead(key)}") from error
+
+    def instead(self, key: str) -> str:
+        """The next smaller step for a model whose memory ran out, as a sentence."""
+        return room.smaller(self._catalog.row(key), self._look(), self._catalog)
+
+    def load(self, key: str) -> None:
+        """Begin to fetch and load that model, and return at once; what fails is told by `state`. A model that is there
+        or on its way, or that runs elsewhere, is left alone. Raises CatalogError."""
+        self._begin(key, evict=True)
+
+    def unload(self, key: str) -> None:
+        """End its processes, or its load or download (what of a file is here stays, and the next one goes on there).
+
+        Back when the system has its memory again. Raises WorkerError while it answers.
+        """
+        seat = self._taken_seat(key)
+        if seat is not None and not seat.end():
+            raise WorkerError(f"{seat.spec.title or key} is answering. Stop the answer or wait for it, then unload it.")
 
     def warm(self, *keys: str) -> threading.Thread:
-        """Load these models one after the other in the background. What fails is shown by `state`, not raised."""
+        """Load these models one after the other in the background, as long as nobody must leave for it. What fails is
+        shown by `state`, not raised."""
         thread = threading.Thread(target=self._warm, args=(keys,), name="warm", daemon=True)
         thread.start()
         return thread
 
-    def _warm(self, keys: tuple[str, ...]) -> None:
-        for key in keys:
-            try:
-                engine = self.engine(key)
-                if not engine.local:
-                    continue
-                with self.device:
-                    for _ in engine.prepare():
-                        pass
-            except PlaygroundError:
-                continue  # the engine keeps the error: its picker shows it, and asking tries again
-
     def close(self) -> None:
         """End every engine."""
         with self._lock:
-            engines, self._engines = list(self._engines.values()), {}
-        for engine in engines:
-            engine.close()
+            seats, self._seats = list(self._seats.values()), {}
+        for seat in seats:
+            seat.close()
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _taken_seat(self, key: str) -> Seat | None:
+        return self._seats.get(self._catalog.row(key).process)
+
+    def _seat(self, key: str) -> Seat:
+        spec = self._catalog.row(key)
+        with self._lock:
+            if spec.process not in self._seats:
+                self._seats[spec.process] = Seat(spec, open_engine(spec, self._settings), self._clock)
+            return self._seats[spec.process]
+
+    def _warm(self, keys: tuple[str, ...]) -> None:
+        for key in keys:
+            with suppress(PlaygroundError):  # its seat keeps the error: its picker shows it, and asking tries again
+                if load := self._begin(key, evict=False):
+                    for _ in load.follow():
+                        pass
+
+    def _begin(self, key: str, *, evict: bool) -> Load | None:
+        seat, spec = self._seat(key), self._catalog.row(key)
+        return seat.begin(Load(spec.title or key, lambda load: self._bring(load, key, seat, evict=evict)))
+
+    def _bring(self, load: Load, key: str, seat: Seat, *, evict: bool) -> None:
+        """Fetch without the device, so that others go on answering; then load with it. Raises EngineError."""
+        if isinstance(seat.engine, Housed):
+            if not self._may_come(self._catalog.row(key), seat, evict=evict):
+                return
+            with closing(seat.engine.fetch()) as fetching:
+                for loading in fetching:
+                    load.tell(loading)
+        with self.device.place(lambda ahead: load.tell(Loading("waiting for the machine")), load.cancelled):
+            load.check()
+            with self.using(key, asking=False):
+                load.check()
+                for loading in seat.engine.prepare():
+                    load.tell(loading)
+
+    def _may_come(self, spec: ModelSpec, seat: Seat, *, evict: bool) -> bool:
+        """Before anything is fetched: False where others would have to leave and must not. Raises WorkerError for one
+        that would be refused even if they left."""
+        stored, there, tenants = self._stored(spec), self._look(), self._tenants(seat)
+        if not evict:
+            return not room.leavers(spec, there, stored, tenants)
+        idle = [each for each in tenants if each.idle]
+        why = fit.refusal(spec, room.after(there, tenants, idle), stored)
+        if why and not self._settings.load_anyway:
+            raise WorkerError(f"{spec.title} was not loaded. {why} To try it all the same, use --load-anyway.")
+        return True
+
+    def _make_room(self, spec: ModelSpec, seat: Seat) -> None:
+        """End whoever must leave for it. One at a time: what was promised to one is not free for the next."""
+        if not isinstance(seat.engine, Housed):
+            return
+        with self._making_room:
+            if seat.engine.state().name in ("ready", "loading"):
+                return
+            stored, there, tenants = self._stored(spec), self._look(), self._tenants(seat)
+            leaving = room.leavers(spec, there, stored, tenants, anyway=self._settings.load_anyway)
+            for each in leaving:
+                self._seats[each.name].end()
+            found = fit.judge(spec, room.after(there, tenants, leaving), stored=stored)
+            seat.need_bytes, seat.on_gpu = found.need_bytes, found.where.startswith("gpu")
+
+    def _stored(self, spec: ModelSpec) -> fit.Stored:
+        return fit.look(weights.locate(spec, self._settings.cache), memory.weights_bytes)
+
+    def _tenants(self, newcomer: Seat) -> list[Tenant]:
+        """All that are in memory or were promised room there."""
+        return [
+            Tenant(name, seat.held(self._nvml), seat.need_bytes, seat.on_gpu, seat.idle, seat.used_s)
+            for name, seat in list(self._seats.items())
+            if seat is not newcomer
+            and isinstance(seat.engine, Housed)
+            and (seat.need_bytes is not None or seat.engine.processes())
+        ]
+
+    @cached_property
+    def _nvml(self) -> memory.NvmlProbe | None:
+        return memory.nvml()

@@ -72,13 +72,16 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What a picker shows: `done` of `total` are bytes or steps of `stage` while loading."""
+    """What a picker shows: `done` of `total` are in `unit` of `stage` while loading; `left_s` is how long that stage
+    still takes at its pace of late, in seconds."""
 
     name: Literal["not_loaded", "loading", "ready", "elsewhere", "failed"]
     stage: str = ""
     done: int | None = None
     total: int | None = None
     error: str = ""
+    unit: Literal["bytes", "steps"] = "steps"
+    left_s: float | None = None
 
 
 # --- what an engine says ------------------------------------------------------------------------------------------

@@ -22,9 +22,9 @@ PROGRAMS = [*FILES, *(path for path in [ROOT / "app.py"] if path.exists())]
 LEVELS = {
     0: "types specs errors",
     1: "settings catalog library images meter memory fit votes standings answer asking figures pairs report weights "
-    "tokens line machine blind names hub space",
-    2: "engines export counting",
-    3: "pool compare arena",
+    "tokens line machine blind names hub space progress",
+    2: "engines export counting room",
+    3: "pool seat compare arena",
     4: "parts",
     5: "ui cli",
     6: "__main__ app",
@@ -36,6 +36,7 @@ BESIDE = {
     ("pairs", "catalog"): "a pair is chosen from the rows of a catalog: its parameter, not its knowledge",
     ("pairs", "machine"): "a pair is chosen by what a machine has: its parameter, not its knowledge",
     ("pairs", "fit"): "a pair is two models that fit here together",
+    ("pool", "seat"): "a pool is seats; it has grown long",
     ("types", "specs"): "a row is one of the nouns; it has grown long",
     ("weights", "hub"): "the Hub is one of the places where weights come from",
     ("fit", "machine"): "a fit is judged against what a machine has: its parameter, not its knowledge",

@@ -13,8 +13,8 @@ The promise, kept by all and tested by one contract test (`tests/engines/test_co
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 from playground.types import EngineState, Event, Loading, Memory, Message, ModelSpec, Sampling
 
@@ -94,4 +94,17 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """End what was started. The engine may be prepared again."""
+        ...
+
+
+@runtime_checkable
+class Housed(Protocol):
+    """An engine whose model lives in processes of ours, so that ending them gives memory back."""
+
+    def fetch(self) -> Generator[Loading, None, None]:
+        """Bring the weights to this machine and load nothing; leaving early ends it. Raises EngineError."""
+        ...
+
+    def processes(self) -> list[int]:
+        """Ids of the processes that hold this model and nothing else."""
         ...

@@ -23,12 +23,22 @@ def main(argv: list[str]) -> int:
     for setting in argv[1:split]:
         os.putenv(*setting.split("=", 1))
     command = subprocess.Popen(argv[split + 1 :], stdin=subprocess.DEVNULL, start_new_session=True)
+    offer(command.pid)
     print(f"\nguard: pid {command.pid}", flush=True)
     ending = threading.Thread(target=follow, args=(command, float(argv[0])), daemon=True)
     ending.start()
     code = command.wait()
     send(command, "SIGKILL")  # whatever it left behind
     return 128 - code if code < 0 else code
+
+
+def offer(pid: int) -> None:
+    """When the machine's memory is used up, the kernel is to end this program, and not the app or another program."""
+    try:
+        with open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("600")
+    except OSError:
+        pass  # not Linux, or it has ended already
 
 
 def follow(command: subprocess.Popen[bytes], grace_s: float) -> None:

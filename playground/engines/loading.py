@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from playground.errors import EngineError, WorkerError
-from playground.types import Loading
+from playground.progress import Progress
+from playground.types import EngineState, Loading
 
 
 class Load:
@@ -17,6 +19,7 @@ class Load:
         self.error: EngineError | None = None
         self.ended = False
         self._name, self._work = name, work
+        self._progress = Progress()
         self._cancelled = threading.Event()
         self._changed = threading.Condition()
 
@@ -28,6 +31,10 @@ class Load:
         """Nobody wants it any more: it ends at its next step."""
         self._cancelled.set()
 
+    def cancelled(self) -> bool:
+        """Nobody wants it any more."""
+        return self._cancelled.is_set()
+
     def check(self) -> None:
         """Raises WorkerError once it was cancelled."""
         if self._cancelled.is_set():
@@ -38,7 +45,18 @@ class Load:
         self.check()
         with self._changed:
             self.now = loading
+            self._progress.tell(loading.stage, loading.done, loading.total, time.monotonic())
             self._changed.notify_all()
+
+    def state(self) -> EngineState:
+        """How far it is; "ready" only says that it ended without an error."""
+        now = self.now
+        if self.error is not None:
+            return EngineState("failed", error=str(self.error))
+        if self.ended:
+            return EngineState("ready")
+        left_s = self._progress.left_s(time.monotonic())
+        return EngineState("loading", now.stage, now.done, now.total, unit=now.unit, left_s=left_s)
 
     def follow(self) -> Iterator[Loading]:
         """Each new state, until it is ready. Raises EngineError."""

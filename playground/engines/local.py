@@ -109,10 +109,8 @@ class LocalEngine(ABC):
         load, worker = self._load, self.worker
         if load is None:
             return EngineState("not_loaded")
-        if not load.ended:
-            return EngineState("loading", load.now.stage, load.now.done, load.now.total)
-        if load.error is not None:
-            return EngineState("failed", error=str(load.error))
+        if (state := load.state()).name != "ready":
+            return state
         if worker is None or not worker.alive():
             return EngineState("failed", error=(worker.died() if worker else "") or f"{self._name} was closed.")
         return EngineState("ready")
@@ -134,6 +132,14 @@ class LocalEngine(ABC):
             nvml=self._nvml,
             device_before_bytes=self._device_before,
         )
+
+    def fetch(self) -> Generator[Loading, None, None]:
+        """Bring the weights to this machine and load nothing; leaving early ends it. Raises WeightsError."""
+        yield from weights.fetch(self.spec, self.cache, guard.run)
+
+    def processes(self) -> list[int]:
+        """The server and all below it, without its guard."""
+        return memory.tree(self.worker.pid) if self.worker else []
 
     def close(self) -> None:
         """End the server, also while it starts. The engine may be prepared again."""
@@ -190,7 +196,7 @@ class LocalEngine(ABC):
             raise WorkerError(f"{self._name} was not started. {why} To try it all the same, use --load-anyway.")
 
     def _weights(self, tell: Tell) -> Path | None:
-        with closing(weights.fetch(self.spec, self.cache, guard.run)) as fetching:  # a cancelled fetch ends at once
+        with closing(self.fetch()) as fetching:  # a cancelled fetch ends at once
             for loading in fetching:
                 tell(loading)
         return weights.locate(self.spec, self.cache)

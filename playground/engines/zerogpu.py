@@ -169,13 +169,7 @@ class ZeroGPUEngine:
     def state(self) -> EngineState:
         """Where the model is now. Never blocks."""
         load = self._load
-        if load is None:
-            return EngineState("not_loaded")
-        if not load.ended:
-            return EngineState("loading", load.now.stage, load.now.done, load.now.total)
-        if load.error is not None:
-            return EngineState("failed", error=str(load.error))
-        return EngineState("ready")
+        return load.state() if load else EngineState("not_loaded")
 
     def cold(self) -> bool:
         """True until one answer has come to its end since the last load."""
