@@ -164,7 +164,10 @@ def _fits(settings: Settings, rows: Catalog) -> fit.Fits:
     """Whether each row would run on this machine."""
 
     def stored(spec: ModelSpec) -> fit.Stored:
-        return fit.look(weights.locate(spec, settings.cache), memory.weights_bytes)
+        try:
+            return fit.look(weights.locate(spec, settings.cache), memory.weights_bytes)
+        except WeightsError:  # loading it will say what is wrong; the other rows have their verdicts
+            return fit.Stored()
 
     return fit.Fits(rows, machine.look, stored)
 

@@ -249,8 +249,8 @@ def test_models_lists_own_rows_first_for_people(run: Run):
     code, out, _ = run("models")
     lines = out.splitlines()
     assert code == 0
-    assert lines[0].split() == ["key", "title", "engine", "reads_images", "context_tokens", "state"]
-    assert lines[1].split() == ["small", "Small", "replay", "no", "–", "elsewhere"]
+    assert lines[0].split() == ["key", "title", "engine", "reads_images", "context_tokens", "fit", "state"]
+    assert lines[1].split() == ["small", "Small", "replay", "no", "–", "elsewhere", "elsewhere"]
     assert any(line.startswith("smollm2-135m-q4 ") for line in lines)
 
 
@@ -261,6 +261,10 @@ def test_models_lists_every_row_as_one_json_object(run: Run):
     assert [row["key"] for row in found["models"]][:4] == ["small", "large", "seeing", "broken"]
     assert found["models"][2]["reads_images"] is True
     assert {row["state"] for row in found["models"]} <= {"not_loaded", "elsewhere"}
+    by_key = {row["key"]: row["fit"] for row in found["models"]}
+    assert (by_key["small"]["where"], by_key["small"]["weights_bytes"]) == ("elsewhere", None)
+    assert by_key["qwen3.5-9b-bf16"]["weights_bytes"] == 18_819_627_488
+    assert set(by_key["qwen3.5-9b-bf16"]) >= {"verdict", "kv_bytes", "overhead_bytes", "free_bytes", "next_step", "why"}
 
 
 def test_the_models_file_may_come_from_the_environment(capsys: pytest.CaptureFixture[str], models: str, monkeypatch):
