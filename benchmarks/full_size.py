@@ -36,7 +36,7 @@ LIKE = weights.PACKAGE / "weights" / "shapes-small"
 ROWS = """
 [[model]]
 key = "full"
-title = "Random weights in the shape of Qwen3.5 9B"
+title = "Random weights in the shape of Qwen3.5"
 engine = "transformers"
 source = "{folder}"
 context_tokens = 4096
@@ -149,15 +149,16 @@ def main() -> None:
     """Write, judge, run, compare; print the table and, last, one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--source", default=SOURCE, help="another dense model of the family")
     parser.add_argument("--keep", action="store_true", help="leave the checkpoint there")
     args = parser.parse_args()
-    folder = args.folder.absolute() / "qwen3.5-9b-random"
-    free = shutil.disk_usage(args.folder).free
-    if not folder.exists() and free < 22e9:
+    folder = args.folder.absolute() / f"{Path(args.source).name}-random"
+    free, here = shutil.disk_usage(args.folder).free, (folder / "config.json").exists()  # it is written last
+    if not here and free < 22e9:
         sys.exit(f"{args.folder} has {free / 1e9:.1f} GB free; this needs 22 GB.")
-    config = made(known.shapes()[SOURCE.lower()].config)
+    config = made(known.shapes()[args.source.lower()].config)
     begun = time.monotonic()
-    total = memory.weights_bytes(folder) if folder.exists() else write(folder, config)
+    total = memory.weights_bytes(folder) if here else write(folder, config)
     written_s = time.monotonic() - begun
     try:
         spec = ModelSpec("full", "Full", "transformers", source=str(folder), context_tokens=4096)

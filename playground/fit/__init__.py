@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from playground.fit.files import look
 from playground.fit.fits import Fits
-from playground.fit.needs import TIGHT, Fit, Stored, Verdict
+from playground.fit.needs import TIGHT, Fit, Stored, Verdict, need
 from playground.fit.refusal import refusal
 from playground.fit.steps import SHORT
 from playground.fit.verdict import judge
 
-__all__ = ["SHORT", "TIGHT", "Fit", "Fits", "Stored", "Verdict", "judge", "look", "refusal"]
+__all__ = ["SHORT", "TIGHT", "Fit", "Fits", "Stored", "Verdict", "judge", "look", "need", "refusal"]
