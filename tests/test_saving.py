@@ -18,7 +18,7 @@ from playground.types import SIDES, Prompt, Sampling
 from playground.ui.casting import Ask
 from playground.ui.saving import FORMATS, saved
 from playground.ui.visit import Visit
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, stand_in
 
 KEYS = ("kestrel", "marlin")
 ROWS = "".join(
@@ -35,7 +35,7 @@ def visit(tmp_path: Path) -> Iterator[Visit]:
     settings = Settings(left=KEYS[0], right=KEYS[1], models=tmp_path / "models.toml", cache=tmp_path / "cache",
                         votes=tmp_path / "votes.csv", prompts=tmp_path / "none", blind_models=KEYS)  # fmt: skip
     house = parts.assemble(settings)
-    house.pool._engines.update({key: ScriptedEngine(key, [(0.0, f"{n} said.")]) for n, key in enumerate(KEYS)})
+    stand_in(house.pool, {key: ScriptedEngine(key, [(0.0, f"{n} said.")]) for n, key in enumerate(KEYS)})
     yield Visit(house)
     house.close()
 
