@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from playground import catalog, fit, memory
 from playground.engines.llama import LlamaEngine
 from playground.engines.serve import TransformersEngine
 from playground.errors import WorkerError
+from playground.fit import known
 from playground.fit.needs import gb
 from playground.machine import Gpu, Machine
 from playground.types import ModelSpec
@@ -185,6 +188,24 @@ def test_files_that_are_here_say_more_than_what_is_known_beforehand(tmp_path: Pa
     assert (found.verdict, found.weights_bytes) == ("fits", 12_345)
     assert found.kv_bytes == 2 * 2 * 4 * 16 * 2 * 512
     assert fit.look(None, lambda _: 1) == fit.Stored()
+
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**13), 10**13), st.text(max_size=3), st.lists(st.integers(), max_size=2)
+)
+NUMBERS = sorted(known.shapes()["qwen/qwen3.5-35b-a3b"].config["text_config"])
+
+
+@given(st.dictionaries(st.sampled_from([*NUMBERS, "layer_types", "sliding_window", "dtype", "intermediate_size"]), ODD))
+def test_whatever_stands_in_a_config_there_is_a_verdict(changes: dict[str, object]):
+    whole = known.shapes()["qwen/qwen3.5-35b-a3b"].config
+    config = {**whole, "text_config": {**whole["text_config"], **changes}}
+    for engine in ("transformers", "llama.cpp"):
+        row = ModelSpec("own", "Own", engine, source="/somewhere", context_tokens=4096, quantization="bnb-4bit")
+        for size in (None, 5 * GB):
+            found = fit.judge(row, CARD, stored=fit.Stored(size, config))
+            assert found.why
+            assert fit.refusal(row, CARD, fit.Stored(size, config)) == "" or found.next_step
 
 
 def gguf_file(path: Path, family: str, numbers: dict[str, int | list[int]]) -> Path:

@@ -12,6 +12,7 @@ Kind = Literal["full", "sliding", "linear"]
 Config = Mapping[str, Any]
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}
 """Bytes of one number by the name in `dtype` (once `torch_dtype`)."""
+MOST_LAYERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,12 @@ def text(config: Config) -> Text:
         hidden=hidden,
         vocabulary=number(raw, "vocab_size"),
         heads=heads,
-        kv_heads=_optional(raw, "num_key_value_heads") or heads,
-        head_dim=_optional(raw, "head_dim") or hidden // heads,
+        kv_heads=optional(raw, "num_key_value_heads") or heads,
+        head_dim=optional(raw, "head_dim") or hidden // heads,
         kinds=kinds(raw),
-        window=_optional(raw, "sliding_window") or 0,
+        window=optional(raw, "sliding_window") or 0,
         number_bytes=DTYPES.get(str(raw.get("dtype") or raw.get("torch_dtype") or "bfloat16"), 2),
-        context_tokens=_optional(raw, "max_position_embeddings"),
+        context_tokens=optional(raw, "max_position_embeddings"),
         raw=raw,
     )
 
@@ -66,15 +67,18 @@ def inner(config: Config) -> Config:
 def kinds(raw: Config) -> tuple[Kind, ...]:
     """What each layer attends with: named one by one, or by a rule. Raises Unknown."""
     count = number(raw, "num_hidden_layers")
-    if named := raw.get("layer_types"):
+    if count > MOST_LAYERS:
+        raise Unknown(f"its config.json speaks of {count:,} layers")
+    named = raw.get("layer_types")
+    if isinstance(named, list) and named:
         return tuple(_kind(str(name)) for name in named)
-    interval = _optional(raw, "full_attention_interval")
+    interval = optional(raw, "full_attention_interval")
     if interval:
         return _repeated(count, interval, "linear")
-    window = _optional(raw, "sliding_window")
+    window = optional(raw, "sliding_window")
     if not window or raw.get("use_sliding_window") is False:
         return _repeated(count, 1, "full")
-    every = _optional(raw, "sliding_window_pattern") or {"gemma3_text": 6, "gpt_oss": 2}.get(
+    every = optional(raw, "sliding_window_pattern") or {"gemma3_text": 6, "gpt_oss": 2}.get(
         str(raw.get("model_type", "")), 0
     )
     return _repeated(count, every, "sliding")
@@ -98,12 +102,13 @@ def _kind(name: str) -> Kind:
 
 def number(raw: Config, name: str) -> int:
     """A whole number that must be there. Raises Unknown."""
-    value = _optional(raw, name)
+    value = optional(raw, name)
     if value is None:
         raise Unknown(f"its config.json has no `{name}`")
     return value
 
 
-def _optional(raw: Config, name: str) -> int | None:
+def optional(raw: Config, name: str) -> int | None:
+    """A whole number above 0, or None for anything else."""
     value = raw.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

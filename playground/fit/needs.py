@@ -82,12 +82,12 @@ def need(spec: ModelSpec, machine: Machine, where: str, context_tokens: int | No
     verdict: Verdict = "does not fit" if total > free else "tight" if total > TIGHT * free else "fits"
     why = (
         f"It needs {gb(total)} with a context of {tokens:,} tokens (weights {gb(weights)}, cache {gb(cache)}, "
-        f"run time {gb(beside)}); {gb(free)} are free in {SPOKEN.get(where, f'the {where}')}."
+        f"run time {gb(beside)}); {gb(free)} are free {SPOKEN[where]}."
     )
     return Fit(verdict, weights, cache, beside, free, where, "", why, tokens)
 
 
-SPOKEN = {"ram": "memory", "gpus": "the GPUs together"}
+SPOKEN = {"ram": "in memory", "gpu 0": "on the GPU", "gpus": "on the GPUs together"}
 
 
 def weights_bytes(spec: ModelSpec, machine: Machine, where: str, config: Config, stored: Stored) -> int:

@@ -7,7 +7,7 @@ that they read at once: transformers for the whole prompt, llama.cpp for 512 tok
 from __future__ import annotations
 
 from playground.fit.cache import BATCH, Engine
-from playground.fit.config import Text
+from playground.fit.config import Text, optional
 
 MB = 1_000_000
 SERVER_BYTES = 940 * MB
@@ -42,10 +42,9 @@ def token_bytes(found: Text) -> int:
 def inside(found: Text) -> int:
     """Width of what one token passes inside the MLP: of all experts that it meets."""
     raw = found.raw
-    experts = raw.get("num_experts_per_tok")
-    width = raw.get("moe_intermediate_size") or raw.get("intermediate_size") or 4 * found.hidden
-    shared = raw.get("shared_expert_intermediate_size") or 0
-    return int(width) * (int(experts) if experts else 1) + int(shared)
+    width = optional(raw, "moe_intermediate_size") or optional(raw, "intermediate_size") or 4 * found.hidden
+    shared = optional(raw, "shared_expert_intermediate_size") or 0
+    return width * (optional(raw, "num_experts_per_tok") or 1) + shared
 
 
 def _values(found: Text) -> int:
