@@ -78,13 +78,16 @@ COUNT = """
 import json, resource, sys, time
 from pathlib import Path
 started_s = time.monotonic()
-from playground import standings, votes
-batches = votes.batches([Path(sys.argv[1])], standings.COLUMNS)
-ballots = standings.ballots.gather(batches)
+from playground import standings
+from playground.counting import gathering
+ballots = gathering.gather([Path(sys.argv[1])])
 read_s = time.monotonic() - started_s
 found = standings.tally.tally(ballots, standings.Filter(), standings.ROUNDS)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-took = {"read_s": read_s, "whole_s": time.monotonic() - started_s, "cpu_s": time.process_time(), "peak_bytes": peak}
+unit = 1 if sys.platform == "darwin" else 1024
+own, readers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+cpu_s = sum(each.ru_utime + each.ru_stime for each in (own, readers))
+took = {"read_s": read_s, "whole_s": time.monotonic() - started_s, "cpu_s": cpu_s}
+took |= {"peak_bytes": own.ru_maxrss * unit, "largest_reader_bytes": readers.ru_maxrss * unit}
 print(json.dumps({"votes": found.votes, "voters": found.voters, **took}))
 """
 

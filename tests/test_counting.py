@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from playground import catalog, cli, library, settings, standings, votes
-from playground.counting import choices, exports, ledger, sizes
+from playground.counting import choices, exports, gathering, ledger, sizes
 from playground.counting.ledger import Ledger
 from playground.errors import UsageError, VoteError
-from playground.standings import Filter, ballots, table
+from playground.standings import Filter, ballots, table, tally
 from tests import stored
 
 FILE = Path("votes.csv")
+GOLDEN_2 = Path(__file__).parent / "golden" / "votes-2.csv"
 MODELS = """
 [[model]]
 key = "small"
@@ -156,6 +157,41 @@ def test_a_file_that_these_standings_do_not_have_is_refused_in_words():
         exports.one(standings.of([]), "speed.png")
     with pytest.raises(UsageError, match="have no"):
         exports.one(standings.of([]), "../../secret")
+
+
+# -- large files --
+
+
+def test_several_processes_read_what_one_reads():
+    rows = store(400)
+    stored.write(
+        Path("more.csv"), [{**one, "vote_id": f"m-{n}", "supersedes": f"v-{n}"} for n, one in enumerate(rows[:9])]
+    )
+    paths = [FILE, Path("more.csv"), GOLDEN_2]
+    alone = gathering.gather(paths)
+    together = gathering.gather(paths, small_bytes=0)
+    assert len(votes.pieces(paths, FILE.stat().st_size // 2)) > 3
+    assert tally.tally(together, Filter(), 20) == tally.tally(alone, Filter(), 20)
+    assert tally.tally(together, Filter(), 20).superseded == 11  # two of them in the third file
+    only = Filter(script="cyrillic", pacing="together", since="2026-11-05")
+    assert tally.tally(together, only, 20) == tally.tally(alone, only, 20)
+
+
+def test_what_is_wrong_with_a_row_is_told_by_whoever_reads_it():
+    store(30)
+    whole = FILE.read_bytes()
+    FILE.write_bytes(whole + b'"torn\r\n' + whole[whole.index(b"v-0,") :])
+    with pytest.raises(VoteError, match=r"a row is not whole\. Mend or remove it\."):
+        gathering.gather([FILE])
+    with pytest.raises(VoteError, match=r"a row is not whole\. Mend or remove it\."):
+        gathering.gather([FILE], small_bytes=0)
+
+
+def test_a_reader_that_dies_is_told(monkeypatch: pytest.MonkeyPatch):
+    store(30)
+    monkeypatch.setattr(gathering, "CHILD", "playground.nothing")
+    with pytest.raises(VoteError, match=r"its reader ended with 1\. .*nothing"):
+        gathering.gather([FILE], small_bytes=0)
 
 
 # -- the page's ledger --

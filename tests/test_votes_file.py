@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -273,6 +274,36 @@ def test_columns_are_read_quickly_as_they_are_read_row_by_row(texts: list[str]):
     assert {name: list(batch[name]) for name in names} == {name: [row[name] for row in rows] for name in names}
     texts_too = next(votes.batches([FILE], ["answer_a"]))
     assert list(texts_too["answer_a"]) == texts
+
+
+@given(
+    st.lists(st.sampled_from(["", "a,b", '"', "\r\n", "é" * 50, "x" * 700]), min_size=1, max_size=8),
+    st.integers(1, 4000),
+)
+def test_pieces_are_whole_rows_that_together_are_all_rows(texts: list[str], most_bytes: int):
+    FILE.unlink(missing_ok=True)
+    for number, text in enumerate(texts):
+        VoteBook(FILE).append(cast(f"b-{number}", text), SPECS)
+    found = votes.pieces([FILE], most_bytes)
+    assert all(one.stop == other.start for one, other in itertools.pairwise(found))
+    assert found[-1].stop == FILE.stat().st_size
+    read = [cell for piece in found for batch in votes.batches_of(piece, ["battle_id"]) for cell in batch["battle_id"]]
+    assert read == ids()
+    assert all(piece.stop - piece.start >= most_bytes for piece in found[:-1])
+
+
+def test_a_file_with_a_byte_order_mark_is_cut_too():
+    store("b-1", "b-2", "b-3")
+    FILE.write_bytes(b"\xef\xbb\xbf" + FILE.read_bytes())
+    found = votes.pieces([FILE], 100)
+    assert len(found) == 3
+    assert [
+        cell for one in found for batch in votes.batches_of(one, ["battle_id"]) for cell in batch["battle_id"]
+    ] == ids()
+
+
+def test_a_file_of_another_schema_is_one_piece():
+    assert [piece.quick for piece in votes.pieces([GOLDEN_1, GOLDEN_2], 100)] == [False, False]
 
 
 def test_columns_of_older_and_foreign_files_are_read_too():

@@ -50,12 +50,13 @@ def _date(text: str) -> str:
 def run(args: argparse.Namespace, env: Mapping[str, str]) -> int:
     """Print the standings. Raises UsageError for what the person must mend."""
     from playground import standings  # numpy, which other commands do without
-    from playground.standings import table
+    from playground.counting import gathering
+    from playground.standings import table, tally
 
     only = _filter(args)
     try:
         paths = args.votes or [votes.readable(Path(env.get("PLAYGROUND_VOTES") or Settings().votes))]
-        found = standings.count(votes.batches(paths, standings.COLUMNS), only)
+        found = tally.tally(gathering.gather(paths), only, standings.ROUNDS)
     except VoteError as error:
         raise UsageError(str(error)) from error
     if args.export:

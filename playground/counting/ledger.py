@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playground import standings, votes
+from playground.counting import gathering
 from playground.standings import Filter, Standings, ballots, tally
 
 PATIENCE = 10
 """Files that change all the time are read again after so many times as long as reading took: a tenth of one core."""
+NICE = 10
+"""Readers of large files come after the models on this machine."""
 _KEPT = 64
 _Stamp = tuple[tuple[Path, int, int], ...]
 
@@ -76,7 +79,7 @@ class Ledger:
         if stamp == self._stamp:
             self._read_at_s = now_s
         elif self._stamp is None or not 0 <= now_s - self._read_at_s < PATIENCE * self._took_s:
-            self._ballots = ballots.gather(votes.batches(found, standings.COLUMNS))
+            self._ballots = gathering.gather(found, nice=NICE)
             self._stamp, self._read_at_s = stamp, now_s
             self._took_s = self._clock() - now_s
             self._known.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,51 +106,86 @@ def columns(rows: Iterable[Mapping[str, str]]) -> Iterator[dict[str, Sequence[st
         yield {name: [row[name] for row in batch] for name in COLUMNS}
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the rows, as they were read: names by the codes of this part, arrays by name, and the ids of the rows."""
+
+    names: Mapping[str, tuple[str, ...]]
+    arrays: Mapping[str, NDArray[np.generic]]
+    ids: list[str]
+    supersedes: list[str]
+
+
+_CODED = {"left": "models", "right": "models", "voter": "voters", "prompt": "prompts", "pacing": "pacings"}
+_CODED |= {"script": "scripts", "hour": "hours", "winner": "winners"}
+"""Arrays of codes, and what they are codes of."""
+
+
 def gather(batches: Iterable[Mapping[str, Sequence[str]]]) -> Ballots:
     """All rows of the batches."""
-    models, voters, prompts, pacings, scripts, hours = Names(), Names(), Names(), Names(), Names(), Names()
-    winners = Names(*WINNERS)
+    return join([part(batches)])
+
+
+def part(batches: Iterable[Mapping[str, Sequence[str]]]) -> Part:
+    """The rows of the batches, to be joined with others."""
+    names = _fresh_names()
     ids: list[str] = []
     supersedes: list[str] = []
     parts: list[dict[str, NDArray[np.generic]]] = []
     for batch in batches:
         ids += batch["vote_id"]
         supersedes += batch["supersedes"]
-        part: dict[str, NDArray[np.generic]] = {
-            "counted": _flags(batch["counted"]),
-            "blind": _flags(batch["blind"]),
-            "images": np.array([bool(cell) for cell in batch["image_sha256"]], np.bool_),
-            "winner": winners.codes(batch["winner"]),
-            "left": models.codes(batch["model_a"]),
-            "right": models.codes(batch["model_b"]),
-            "voter": voters.codes(batch["voter"]),
-            "prompt": prompts.codes(batch["prompt_id"]),
-            "pacing": pacings.codes(batch["pacing"]),
-            "script": scripts.codes(batch["script"]),
-            "hour": hours.codes([cell[:_HOUR] for cell in batch["voted_at"]]),
-        }
-        part |= {name: np.array([_numbers(batch[f"{name}_{x}"]) for x in "ab"], np.float32).T for name in NUMBERS}
-        parts.append(part)
-    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else _nothing()
-    return Ballots(
-        models=models.names,
-        voters=voters.names,
-        prompts=prompts.names,
-        pacings=pacings.names,
-        scripts=scripts.names,
-        hours=hours.names,
-        stands=np.array(standing(ids, supersedes), np.bool_),
-        figures={name: whole.pop(name).astype(np.float32, copy=False) for name in NUMBERS},
-        **whole,
-    )
+        parts.append(_arrays(batch, names))
+    whole = {name: np.concatenate([each[name] for each in parts]) for name in parts[0]} if parts else _nothing()
+    return Part({name: each.names for name, each in names.items()}, whole, ids, supersedes)
+
+
+def _fresh_names() -> dict[str, Names]:
+    return {name: Names(*WINNERS) if name == "winners" else Names() for name in _CODED.values()}
+
+
+def _arrays(batch: Mapping[str, Sequence[str]], names: Mapping[str, Names]) -> dict[str, NDArray[np.generic]]:
+    found: dict[str, NDArray[np.generic]] = {
+        "counted": _flags(batch["counted"]),
+        "blind": _flags(batch["blind"]),
+        "images": np.array([bool(cell) for cell in batch["image_sha256"]], np.bool_),
+        "winner": names["winners"].codes(batch["winner"]),
+        "left": names["models"].codes(batch["model_a"]),
+        "right": names["models"].codes(batch["model_b"]),
+        "voter": names["voters"].codes(batch["voter"]),
+        "prompt": names["prompts"].codes(batch["prompt_id"]),
+        "pacing": names["pacings"].codes(batch["pacing"]),
+        "script": names["scripts"].codes(batch["script"]),
+        "hour": names["hours"].codes([cell[:_HOUR] for cell in batch["voted_at"]]),
+    }
+    return found | {name: np.array([_numbers(batch[f"{name}_{x}"]) for x in "ab"], np.float32).T for name in NUMBERS}
+
+
+def join(parts: Sequence[Part]) -> Ballots:
+    """The rows of all parts, in order."""
+    names = _fresh_names()
+    places = [{name: names[name].codes(known) for name, known in each.names.items()} for each in parts]
+    whole: dict[str, NDArray[Any]] = {}
+    for name in parts[0].arrays:
+        pieces = [each.arrays[name] for each in parts]
+        if of := _CODED.get(name):
+            pieces = [place[of][codes] for place, codes in zip(places, pieces, strict=True)]
+        whole[name] = np.concatenate(pieces)
+    ids, supersedes = ([one for each in parts for one in getattr(each, name)] for name in ("ids", "supersedes"))
+    figures = {name: whole.pop(name) for name in NUMBERS}
+    columns: dict[str, Any] = {name: each.names for name, each in names.items() if name != "winners"}
+    columns |= whole
+    return Ballots(stands=np.array(standing(ids, supersedes), np.bool_), figures=figures, **columns)
 
 
 def _flags(cells: Sequence[str]) -> Flags:
     return np.array([cell in _TRUE for cell in cells], np.bool_)
 
 
-def _numbers(cells: Sequence[str]) -> list[float]:
+def _numbers(cells: Sequence[str]) -> Numbers | list[float]:
     try:
+        if "" not in cells:
+            return np.fromiter(map(float, cells), np.float32, len(cells))
         return [float(cell) if cell else np.nan for cell in cells]
     except ValueError:
         return [_number(cell) for cell in cells]

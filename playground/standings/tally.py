@@ -38,7 +38,7 @@ def tally(ballots: Ballots, only: Filter, rounds: int) -> Standings:
         models=_ranked(models),
         pairs=_pairs(names, counts),
         votes=int(use.sum()),
-        voters=len({ballots.voters[code] for code in np.unique(ballots.voter[use])} - {""}),
+        voters=len({ballots.voters[code] for code in _used(ballots.voter[use])} - {""}),
         left=wilson(int(decisive[0]), int(decisive.sum())),
         needed=_still_needed(models),
         style=effect,
@@ -52,11 +52,16 @@ def tally(ballots: Ballots, only: Filter, rounds: int) -> Standings:
 def _by_name(ballots: Ballots, use: Flags) -> tuple[list[str], Codes, Codes]:
     """The models of these rows by name, and the numbers of the left and right ones."""
     left, right = ballots.left[use], ballots.right[use]
-    codes = np.union1d(left, right)
+    codes = _used(left, right)
     names = sorted(ballots.models[code] for code in codes)
     number = np.zeros(len(ballots.models), np.int32)
     number[codes] = [names.index(ballots.models[code]) for code in codes]
     return names, number[left], number[right]
+
+
+def _used(*codes: Codes) -> NDArray[np.int64]:
+    """Which codes there are, each once."""
+    return np.flatnonzero(np.bincount(np.concatenate(codes)))
 
 
 def _counts(winner: Codes, left: Codes, right: Codes, models: int) -> Counts:
@@ -67,7 +72,7 @@ def _counts(winner: Codes, left: Codes, right: Codes, models: int) -> Counts:
 
 def _voters(ballots: Ballots, use: Flags) -> Codes | None:
     """Numbers of the voters by name, or None when they are not all known, or too few to speak for others."""
-    codes = np.unique(ballots.voter[use])
+    codes = _used(ballots.voter[use])
     names = [ballots.voters[code] for code in codes]
     if "" in names or len(names) < rating.FEWEST_VOTERS:
         return None

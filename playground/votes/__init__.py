@@ -10,7 +10,7 @@ from playground.votes.book import Receipt, VoteBook
 from playground.votes.cells import escape, unescape
 from playground.votes.guards import Limits
 from playground.votes.places import place, readable
-from playground.votes.reading import batches, files, read, read_all
+from playground.votes.reading import Piece, batches, batches_of, files, pieces, read, read_all
 from playground.votes.rows import new, not_counted_reason, row, taking_back
 from playground.votes.schema import COLUMNS, SCHEMA_VERSION
 
@@ -18,13 +18,16 @@ __all__ = [
     "COLUMNS",
     "SCHEMA_VERSION",
     "Limits",
+    "Piece",
     "Receipt",
     "VoteBook",
     "batches",
+    "batches_of",
     "escape",
     "files",
     "new",
     "not_counted_reason",
+    "pieces",
     "place",
     "read",
     "read_all",

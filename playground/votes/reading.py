@@ -169,15 +169,61 @@ def _ends(path: Path) -> bool:
         return file.read() == b"\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Whole rows of a votes file, from byte `start` to `stop`; with `quick`, of a file as it is written today."""
+
+    path: Path
+    start: int
+    stop: int
+    quick: bool
+
+
+def pieces(paths: Iterable[Path], most_bytes: int | None = None) -> list[Piece]:
+    """All rows of the files at these paths, in order. Long files are cut where a row ends, after `most_bytes` or a
+    little more, if they are such that one sees where rows end. Raises VoteError where there is no file."""
+    found = []
+    for path in files(paths):
+        first, size = first_row(path), path.stat().st_size
+        quick = first.columns == COLUMNS and first.ends_as_ours
+        start = len(first.bytes) + (len(_BOM) if _begins_with_bom(path) else 0)
+        while quick and most_bytes and size - start > most_bytes:
+            stop = _row_end(path, start + most_bytes, size)
+            found.append(Piece(path, start, stop, quick))
+            start = stop
+        if start < size or not quick:
+            found.append(Piece(path, start, size, quick))
+    return found
+
+
+def _begins_with_bom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_BOM)) == _BOM
+
+
+def _row_end(path: Path, after: int, size: int) -> int:
+    """Where the first row that ends at byte `after` or later does."""
+    with path.open("rb") as file:
+        file.seek(max(0, after - len(_END)))
+        seen = b""
+        while block := file.read(_BLOCK):
+            found = (seen[-1:] + block).find(_END)
+            if found >= 0:
+                return file.tell() - len(block) - len(seen[-1:]) + found + len(_END)
+            seen = block
+    return size
+
+
 def batches(paths: Iterable[Path], names: Sequence[str]) -> Iterator[Batch]:
     """The cells of these columns in batches of rows, by column: what `read_all` gives, and with short columns many
     times as fast, since it looks for the end of a row without looking at its texts. Raises VoteError as `read` does."""
-    for path in files(paths):
-        first = first_row(path)
-        if first.columns == COLUMNS and first.ends_as_ours:
-            yield from _quickly(path, names)
-        else:
-            yield from _slowly(path, names)
+    for piece in pieces(paths):
+        yield from batches_of(piece, names)
+
+
+def batches_of(piece: Piece, names: Sequence[str]) -> Iterator[Batch]:
+    """The same of one piece."""
+    return _quickly(piece, names) if piece.quick else _slowly(piece.path, names)
 
 
 def _slowly(path: Path, names: Sequence[str]) -> Iterator[Batch]:
@@ -186,35 +232,34 @@ def _slowly(path: Path, names: Sequence[str]) -> Iterator[Batch]:
         yield {name: [row[name] for row in batch] for name in names}
 
 
-def _quickly(path: Path, names: Sequence[str]) -> Iterator[Batch]:
+def _quickly(piece: Piece, names: Sequence[str]) -> Iterator[Batch]:
     """All cells of a batch are split at once: of a million rows, every step made once a row costs half a second."""
     places = {name: COLUMNS.index(name) for name in names}
     width = max(places.values()) + 1
     nothing = b"," * width
     heads: list[bytes] = []
     marked: dict[int, bytes] = {}
-    number = 1
-    for head, row in _heads(path, width):
-        number += 1
+    where = f"{piece.path}, between bytes {piece.start} and {piece.stop}"
+    for head, row in _heads(piece, width):
         if not head:
             marked[len(heads)] = row
         heads.append(head or nothing)
         if len(heads) == _BATCH:
-            yield _split(heads, marked, places, width, f"{path}, rows {number - _BATCH} to {number}")
+            yield _split(heads, marked, places, width, where)
             heads.clear()
             marked.clear()
     if heads:
-        yield _split(heads, marked, places, width, f"{path}, rows to {number}")
+        yield _split(heads, marked, places, width, where)
 
 
-def _heads(path: Path, width: int) -> Iterator[tuple[bytes, bytes]]:
+def _heads(piece: Piece, width: int) -> Iterator[tuple[bytes, bytes]]:
     """Of each row the bytes of its first `width` cells, where they are plain text and need no undoing; else the row."""
     plain = re.compile(rb"(?:[ !#-&(-+\--~]*+,){%d}" % width)  # no quote, no apostrophe, nothing beyond ASCII
-    with path.open("rb", buffering=0) as file:
-        file.readline()
+    with piece.path.open("rb", buffering=0) as file:
+        left = piece.stop - file.seek(piece.start)
         block, used = bytearray(_BLOCK), 0  # one for all: a million fresh pages would cost more than reading them
-        while got := file.readinto(memoryview(block)[used:]):
-            used, start = used + got, 0
+        while got := file.readinto(memoryview(block)[used : used + left]):
+            used, start, left = used + got, 0, left - got
             while (end := block.find(b"\r", start, used)) >= 0 and end + 1 < used:
                 found = plain.match(block, start, end)
                 yield (found[0], b"") if found else (b"", bytes(block[start:end]))
