@@ -13,7 +13,7 @@ MB = 1_000_000
 SERVER_BYTES = 940 * MB
 """`transformers serve` with a processor and a small model, measured on a CPU: 922 to 987 MB."""
 QUANTIZER_BYTES = 600 * MB
-"""What bitsandbytes adds on a CPU."""
+"""What bitsandbytes adds on a CPU: measured 40 to 770 MB, so the least certain figure here."""
 LLAMA_BYTES = 62 * MB
 """llama.cpp's server by the xllamacpp wheel, measured."""
 CUDA_BYTES = 1_343 * MB
