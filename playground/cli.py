@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from playground import figures, images, parts, report, settings
+from playground import fetching, figures, images, inventory, parts, report, settings
 from playground.compare import Race
 from playground.counting import command as counting
 from playground.errors import ImageError, PlaygroundError, PromptError, UsageError
@@ -21,6 +21,8 @@ from playground.figures import FIGURES
 from playground.types import SIDES, Answer, Comparison, Message, Sampling
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
+COLUMNS = ("key", "title", "engine", "reads_images", "context_tokens", "needs", "fit", "state")
+"""Of the table that `models` prints."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,6 +79,7 @@ def parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     space_command.add_argument("--check", action="store_true", required=True, help="all that shows without the Hub")
     space_command.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     command.add(commands)
+    fetching.add(commands, env)
     for each in (ask, models, counting.add(commands, env)):
         each.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     return parser
@@ -127,24 +130,32 @@ def _space(args: argparse.Namespace, env: Mapping[str, str]) -> int:
 
 def _models(args: argparse.Namespace, env: Mapping[str, str]) -> int:
     house = _assemble(args, env)
-    rows = parts.describe(list(house.catalog), house.pool, house.fits)
+    rows = inventory.describe(inventory.take(house.catalog, house.pool, house.fits, house.settings))
     if args.json:
         print(json.dumps({"schema": report.SCHEMA, "models": rows}, ensure_ascii=False))
         return DONE
-    columns = ("key", "title", "engine", "reads_images", "context_tokens", "fit", "state")
-    table = [columns, *(tuple(_plain(row[name]) for name in columns) for row in rows)]
-    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    table = [COLUMNS, *(tuple(_plain(name, row) for name in COLUMNS) for row in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(COLUMNS))]
     for line in table:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
     return DONE
 
 
-def _plain(value: object) -> str:
+def _plain(name: str, row: Mapping[str, Any]) -> str:
+    """One cell of the table; unknown is a dash."""
+    match name:
+        case "needs":
+            return " ".join(figures.size(row["need_bytes"])) if row["need_bytes"] is not None else "–"
+        case "fit":
+            return str(row["fit"]["where"] if row["fit"]["where"] == "elsewhere" else row["fit"]["verdict"])
+        case "state" if row["key_missing"]:
+            return f"needs {row['key_missing']}"
+        case "state" if row["present"] is not None and row["state"] == "not_loaded":
+            return "here, not loaded" if row["present"] else "to be fetched"
+    value = row[name]
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, dict):  # a fit
-        value = value["where"] if value["where"] == "elsewhere" else value["verdict"]
-    return "–" if value is None else str(value).replace("not_loaded", "not loaded")
+    return "–" if value is None else str(value)
 
 
 def _ask(args: argparse.Namespace, env: Mapping[str, str]) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -227,23 +227,3 @@ def _sync(settings: Settings, path: Path) -> Sync | None:
 
     endpoint = settings.environ.get("HF_ENDPOINT")
     return Sync(settings.sync_to, settings.secret("HF_TOKEN"), path, settings.sync_minutes, endpoint)
-
-
-def describe(rows: Sequence[ModelSpec], pool: Pool, fits: fit.Fits) -> list[dict[str, object]]:
-    """One plain object a model, for programs."""
-    return [
-        {
-            "key": row.key,
-            "title": row.title,
-            "engine": row.engine,
-            "source": row.source,
-            "quantization": row.quantization,
-            "reads_images": row.reads_images,
-            "thinking": row.thinking,
-            "context_tokens": row.context_tokens,
-            "parameters_b": row.parameters_b,
-            "state": pool.state(row.key).name,
-            "fit": asdict(fits.of(row)),
-        }
-        for row in rows
-    ]

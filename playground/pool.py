@@ -69,6 +69,11 @@ class Pool:
         seat = self._taken_seat(key)
         return seat.held(self._nvml) if seat else Held()
 
+    def processes(self, key: str) -> list[int]:
+        """Ids of the processes that hold it and nothing else."""
+        seat = self._taken_seat(key)
+        return seat.processes() if seat else []
+
     def idle_s(self, key: str) -> float | None:
         """Seconds since it was last asked, 0 while it is; None when nobody has asked it yet."""
         seat = self._taken_seat(key)
@@ -205,7 +210,7 @@ class Pool:
             for name, seat in list(self._seats.items())
             if seat is not newcomer
             and isinstance(seat.engine, Housed)
-            and (seat.need_bytes is not None or seat.engine.processes())
+            and (seat.need_bytes is not None or seat.processes())
         ]
 
     @cached_property

@@ -109,7 +109,11 @@ class Seat:
         self.engine.close()
         self.need_bytes = None
 
+    def processes(self) -> list[int]:
+        """Ids of the processes that hold it and nothing else."""
+        return self.engine.processes() if isinstance(self.engine, Housed) else []
+
     def held(self, nvml: NvmlProbe | None) -> Held:
         """What its processes hold now; all 0 where it has none."""
-        pids = self.engine.processes() if isinstance(self.engine, Housed) else []
+        pids = self.processes()
         return memory.held_now(pids, nvml) if pids else Held()

@@ -249,8 +249,8 @@ def test_models_lists_own_rows_first_for_people(run: Run):
     code, out, _ = run("models")
     lines = out.splitlines()
     assert code == 0
-    assert lines[0].split() == ["key", "title", "engine", "reads_images", "context_tokens", "fit", "state"]
-    assert lines[1].split() == ["small", "Small", "replay", "no", "–", "elsewhere", "elsewhere"]
+    assert lines[0].split() == ["key", "title", "engine", "reads_images", "context_tokens", "needs", "fit", "state"]
+    assert lines[1].split() == ["small", "Small", "replay", "no", "–", "–", "elsewhere", "elsewhere"]
     assert any(line.startswith("smollm2-135m-q4 ") for line in lines)
 
 

@@ -25,7 +25,7 @@ LEVELS = {
     "tokens line machine blind names hub space progress",
     2: "engines export counting room",
     3: "pool seat compare arena",
-    4: "parts",
+    4: "parts inventory fetching",
     5: "ui cli",
     6: "__main__ app",
 }

@@ -35,10 +35,14 @@ class Stop(Exception):
 def main(repository: str, revision: str, progress: str, *files: str) -> None:
     """Bring the files. Raises Stop."""
     import httpx2
-    from huggingface_hub import errors
+    from filelock import FileLock
+    from huggingface_hub import constants, errors
 
+    lock = Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}" / ".fetch.lock"
     try:
-        bring(repository, revision or "main", Path(progress), files)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):  # two that append to one file would spoil it; the second finds all that the first brought
+            bring(repository, revision or "main", Path(progress), files)
     except errors.GatedRepoError as error:
         raise Stop(f"gated {first_line(error)}") from error
     except errors.RepositoryNotFoundError as error:
