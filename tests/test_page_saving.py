@@ -102,6 +102,24 @@ def test_a_comparison_is_saved_as_markdown_and_as_json_when_both_answers_are_fin
     playwright.expect(tab.locator(".copies")).to_have_count(0)
 
 
+def test_with_hidden_names_there_is_nothing_to_save_before_the_vote(
+    visit: Callable[..., object], tmp_path: Path
+) -> None:
+    with site.app(tmp_path, _rows(tmp_path), *PAIR, "--blind", "--blind-models", "quick,slow") as address:
+        tab = visit(address)
+        button = tab.get_by_role("button", name="Save as JSON")
+        ask(tab, "Who are you?")
+        finished(tab)
+        playwright.expect(button).to_be_hidden()
+        tab.locator("button", has_text="Save as JSON").dispatch_event("click")
+        playwright.expect(tab.get_by_text("hidden until your vote")).to_be_visible(timeout=LONG_S)
+        tab.get_by_role("button", name="Tie").click()
+        playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
+        found = json.loads(save(tab, "Save as JSON", tmp_path).read_text(encoding="utf-8"))
+    assert {found["models"][side]["key"] for side in ("left", "right")} == {"quick", "slow"}
+    assert (found["vote"]["winner"], found["vote"]["blind"]) == ("tie", True)
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
 def test_the_buttons_fit_the_page(visit: Callable[..., object], url: str, scheme: str, width: int) -> None:
     tab = visit(url, width=width, scheme=scheme)
