@@ -158,8 +158,11 @@ def _config(model: Any, spec: ModelSpec, sampling: Sampling, prompt: int) -> Any
     config = copy.deepcopy(model.generation_config)
     most = sampling.max_tokens or MOST_TOKENS
     config.max_length, config.max_new_tokens = None, most if limit is None else min(most, limit - prompt)
+    config.top_k = config.top_k if sampling.top_k is None else sampling.top_k
+    config.min_p = config.min_p if sampling.min_p is None else sampling.min_p
     if sampling.temperature == 0:
-        config.do_sample, config.temperature, config.top_p, config.top_k = False, None, None, None
+        config.do_sample, config.temperature, config.top_p = False, None, None
+        config.top_k, config.min_p = None, None
     elif sampling.temperature is not None or sampling.top_p is not None:
         config.do_sample = True
         config.temperature = config.temperature if sampling.temperature is None else sampling.temperature

@@ -158,11 +158,16 @@ def test_leaving_an_answer_closes_the_lent_function_so_that_the_gpu_is_given_bac
         (Sampling(temperature=0.0), (False, None, None, 1024)),
         (Sampling(temperature=0.2, max_tokens=9), (True, 0.2, 0.8, 9)),
         (Sampling(top_p=0.5, max_tokens=5000), (True, 0.7, 0.5, 1948)),
+        (Sampling(temperature=1.0, top_k=40, min_p=0.1), (True, 1.0, 0.8, 1024)),
     ],
 )
 def test_sampling_is_the_models_own_but_for_what_was_asked(asked: Sampling, expected: tuple[object, ...]) -> None:
-    own = SimpleNamespace(do_sample=True, temperature=0.7, top_p=0.8, top_k=20, pad_token_id=None, eos_token_id=[2, 3])
+    own = SimpleNamespace(
+        do_sample=True, temperature=0.7, top_p=0.8, top_k=20, min_p=None, pad_token_id=None, eos_token_id=[2, 3]
+    )
     config = inside._config(SimpleNamespace(generation_config=own), SHAPES, asked, prompt=100)
     assert (config.do_sample, config.temperature, config.top_p, config.max_new_tokens) == expected
     assert config.pad_token_id == 2
+    assert config.top_k == (asked.top_k or (None if asked.temperature == 0 else 20))
+    assert config.min_p == asked.min_p
     assert own.pad_token_id is None
