@@ -109,8 +109,17 @@ def write(folder: Path, config: Any, most: int = SHARD_BYTES) -> int:
     for path in LIKE.iterdir():
         if path.name not in ("config.json", "model.safetensors"):
             shutil.copy(path, folder)
+    _fill_vocabulary(folder / "tokenizer.json", config.get_text_config().vocab_size)
     config.save_pretrained(folder)
     return total
+
+
+def _fill_vocabulary(path: Path, size: int) -> None:
+    """A word for every number that the model can say, or its answers would be empty."""
+    said = json.loads(path.read_text(encoding="utf-8"))
+    taken = {*said["model"]["vocab"].values(), *(token["id"] for token in said["added_tokens"])}
+    said["model"]["vocab"] |= {f"\u0120w{number}": number for number in range(size) if number not in taken}
+    path.write_text(json.dumps(said), encoding="utf-8")
 
 
 def _write_shard(path: Path, part: Mapping[str, tuple[int, ...]], tile: bytes) -> int:
@@ -173,6 +182,11 @@ def main() -> None:
     _report(total or 0, written_s, judged, answers, str(refused["error"]))
 
 
+def shown(value: float | None, unit: str) -> str:
+    """A figure, or a dash."""
+    return "–" if value is None else f"{value:.1f} {unit}"
+
+
 def _report(total: int, written_s: float, judged: fit.Fit, answers: list[dict[str, Any]], refused: str) -> None:
     print(f"{total:,} bytes of tensors, written in {written_s:.0f} s. Said beforehand: {judged.verdict}. {judged.why}")
     rows = []
@@ -186,9 +200,9 @@ def _report(total: int, written_s: float, judged: fit.Fit, answers: list[dict[st
                 [
                     f"{number}, {one['model']}",
                     "cold" if one["cold"] else "",
-                    f"{timing['load_s'] or 0:.1f} s",
-                    f"{timing['ttft_s']:.1f} s",
-                    f"{timing['decode_tokens_per_s']:.1f} tok/s",
+                    shown(timing["load_s"], "s"),
+                    shown(timing["ttft_s"], "s"),
+                    shown(timing["decode_tokens_per_s"], "tok/s"),
                     f"{held['weights_bytes'] / 1e9:.2f} GB",
                     f"{held['peak_bytes'] / 1e9:.2f} GB",
                 ]
