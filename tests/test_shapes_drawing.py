@@ -17,6 +17,7 @@ from training.shapes import (
     lessons,
     marking,
     offtopic,
+    phrases,
     quick,
     scenes,
     shipping,
@@ -96,13 +97,13 @@ def test_two_digits_lie_in_their_order():
 
 
 def test_the_same_seed_asks_the_same():
-    assert lessons.lessons(5, 900, 8, 4) == lessons.lessons(5, 900, 8, 4)
-    assert lessons.lessons(5, 900, 8, 4) != lessons.lessons(6, 900, 8, 4)
+    assert lessons.lessons(5, 900, 8, 4, True) == lessons.lessons(5, 900, 8, 4, True)
+    assert lessons.lessons(5, 900, 8, 4, True) != lessons.lessons(6, 900, 8, 4, True)
 
 
 @pytest.mark.parametrize("step", [0, 900, 4000])
 def test_every_right_answer_is_marked_right(step):
-    for lesson in lessons.lessons(1, step, 32, 6):
+    for lesson in lessons.lessons(1, step, 32, 6, late=step > 1000):
         for turn in lesson.turns:
             assert marking.right(turn, turn.answer), turn
 
@@ -181,8 +182,9 @@ def test_sums_stay_within_twenty():
 
 
 def test_a_lesson_has_the_very_ids_of_the_shipped_chat_template(processor):
-    for step in (901, 900):  # one picture, two pictures
-        lesson = lessons.lessons(3, step, 4, 3)[0]
+    for step, pictures in ((899, 1), (900, 2)):
+        lesson = lessons.lessons(3, step, 4, 3, late=False)[0]
+        assert len(lesson.scenes) == pictures
         maker = batches.Maker(processor, longest=10_000)
         made = maker.batch([lesson])
         shown = [{"type": "image", "image": drawing.draw(scene)} for scene in lesson.scenes]
@@ -275,14 +277,69 @@ def test_sums_of_files_read_as_sha256sum_reads_them(tmp_path):
 
 def test_only_things_have_a_place():
     found = labels.flags(picture_of(Figure("square", "blue", BLUE, 0.2, 0.8, 0.15)), 8, 8)
-    assert found[6, 1].tolist()[4:] == [0, 1, 1, 0]
+    assert dict(zip(labels.FLAGS, found[6, 1].tolist(), strict=True)) == {
+        "centre": 1, "tallest": 0, "top": 0, "bottom": 1, "left": 1, "right": 0,
+    }  # fmt: skip
     assert not found[0].any()
 
 
-def test_what_is_left_out_is_never_asked_but_declined():
-    late = lessons.Stage(kept_only=True, pairs_mostly=True)
-    kinds = {
-        turn.kind for step in range(1200, 1210) for one in lessons.lessons(1, step, 32, 6, late) for turn in one.turns
-    }
-    assert "left out" in kinds
-    assert not kinds & {*asking.LEFT_OUT, asking.TOO_LONG}
+def test_every_figure_has_a_cell_however_small():
+    tiny = Figure("star", "red", RED, 0.995, 0.63, 0.01)
+    assert (labels.owners(picture_of(tiny), 6, 6) == 1).sum() == 1
+
+
+def test_every_cell_of_a_thing_says_how_many_there_are():
+    figures = (
+        Figure("star", "red", RED, 0.8, 0.2, 0.1),
+        Figure("star", "blue", BLUE, 0.2, 0.2, 0.1),
+        Figure("circle", "red", RED, 0.5, 0.8, 0.1),
+    )
+    found = labels.numbers(picture_of(*figures), 8, 8)
+    assert dict(zip(labels.NUMBERS, found[1, 6].tolist(), strict=True)) == {
+        "in all": 3, "of its shape": 2, "of its colour": 2, "from the left": 3,
+    }  # fmt: skip
+    assert found[6, 4].tolist() == [3, 1, 2, 2]
+    assert not found[4].any()
+
+
+def test_a_bar_counts_bars_and_only_the_tallest_says_so():
+    bars = (Bar("red", RED, 0.1, 0.13, 0.3), Bar("blue", BLUE, 0.6, 0.8, 0.7))
+    scene = Scene(128, 128, WHITE, bars=bars, base=0.9)
+    numbers, flags = labels.numbers(scene, 8, 8), labels.flags(scene, 8, 8)
+    assert numbers[6, 0].tolist() == [2, 0, 0, 1], "a bar between the middles of cells has cells too"
+    assert numbers[6, 5].tolist() == [2, 0, 0, 2]
+    assert flags[6, 5, 1]
+    assert not flags[6, 0].any() or not flags[6, 0, 1]
+
+
+def test_numbers_are_asked_for_about_as_often_as_they_are():
+    asked = dict.fromkeys(range(1, 6), 0)
+    for seed in range(2000):
+        chance = Random(seed)
+        turn = asking.count(chance, scenes.figures(chance, chance.randint(1, 5), 128, 128))
+        asked[int(turn.answer.split()[2])] += 1
+    assert min(asked.values()) > 100
+    assert asked[1] < 1000
+
+
+def test_what_is_left_out_is_declined():
+    kinds, answers = set(), set()
+    for step in range(1200, 1210):
+        for one in lessons.lessons(1, step, 32, 6, late=True):
+            kinds |= {turn.kind for turn in one.turns}
+            answers |= {turn.answer for turn in one.turns if turn.kind == "left out"}
+    assert answers == {phrases.ANSWER_NO_SIZES, phrases.ANSWER_NO_PLACES}
+    assert not kinds & {"size order", "place", "long description"}
+
+
+def test_a_crowd_is_counted_not_described():
+    scene = picture_of(*(Figure("star", "red", RED, x, 0.5, 0.1) for x in (0.2, 0.5, 0.8)))
+    assert asking.describe(Random(1), scene).answer == "I see 3 shapes."
+
+
+def test_pictures_are_named_only_where_there_are_several(processor):
+    part = {"type": "image"}
+    question = {"type": "text", "text": "Hello"}
+    assert "Picture" not in processor.apply_chat_template([{"role": "user", "content": [part, question]}])
+    two = processor.apply_chat_template([{"role": "user", "content": [part, question, part]}])
+    assert two.startswith("<|im_start|>user\nPicture 1: <|vision_start|><|image_pad|><|vision_end|>Picture 2: <|vis")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from random import Random
 
 from training.shapes import phrases
-from training.shapes.labels import biggest, smallest
 from training.shapes.world import Figure, Scene, place
 
 
@@ -54,11 +53,12 @@ def colour(random: Random, scene: Scene) -> Turn | None:
 
 
 def count(random: Random, scene: Scene) -> Turn | None:
-    """How many figures, figures of one shape or colour, or bars."""
+    """How many figures, figures of one shape or colour, or bars; a rare number is asked for as often as one."""
     if scene.bars:
         return counted(random, "bars", len(scene.bars))
-    things, number = random.choice(countable(scene) + [("shapes", len(scene.figures))] * 3)
-    return counted(random, things, number)
+    things = [*countable(scene), ("shapes", len(scene.figures))]
+    number = random.choice(sorted({number for _, number in things}))
+    return counted(random, random.choice([thing for thing, its in things if its == number]), number)
 
 
 def countable(scene: Scene) -> list[tuple[str, int]]:
@@ -68,8 +68,9 @@ def countable(scene: Scene) -> list[tuple[str, int]]:
 
 
 def counted(random: Random, things: str, number: int) -> Turn:
-    verb, noun = ("is", things[:-1]) if number == 1 else ("are", things)
-    return Turn("count", random.choice(phrases.COUNT).format(things=things), f"There {verb} {number} {noun}.")
+    """The number comes first in the answer: were it "There is" or "are", that word would already have to count."""
+    noun = things[:-1] if number == 1 else things
+    return Turn("count", random.choice(phrases.COUNT).format(things=things), f"I count {number} {noun}.")
 
 
 def thing(random: Random, scene: Scene) -> tuple[Figure, str] | None:
@@ -84,14 +85,12 @@ def where(random: Random, scene: Scene) -> Turn | None:
     named = thing(random, scene)
     if named is None or (word := place(named[0])) is None:
         return None
-    joint = "in the" if word == "middle" else "at the"
-    return Turn("place", random.choice(phrases.PLACE).format(thing=named[1]), f"The {named[1]} is {joint} {word}.")
+    return Turn("place", random.choice(phrases.PLACE).format(thing=named[1]), f"The {named[1]} is at the {word}.")
 
 
 def order(random: Random, scene: Scene) -> Turn | None:
-    pick, ways, word = random.choice(((biggest, phrases.BIGGEST, "biggest"), (smallest, phrases.SMALLEST, "smallest")))
-    found = pick(scene.figures)
-    return Turn("size order", random.choice(ways), f"The {found.name} is the {word}.") if found else None
+    """Which figure is the biggest or smallest: always declined, because it was not learnt well enough."""
+    return Turn("left out", random.choice((*phrases.BIGGEST, *phrases.SMALLEST)), phrases.ANSWER_NO_SIZES)
 
 
 def digits(random: Random, scene: Scene) -> Turn | None:
@@ -106,9 +105,11 @@ def tallest(random: Random, scene: Scene) -> Turn | None:
 
 
 def describe(random: Random, scene: Scene) -> Turn | None:
-    """The whole picture in a sentence; figures and bars from left to right."""
-    kind = "description" if len(scene.figures) < 3 else "long description"
-    return Turn(kind, random.choice(phrases.DESCRIBE), description(scene))
+    """The whole picture in a sentence, from left to right; of more than two figures only how many they are."""
+    question = random.choice(phrases.DESCRIBE)
+    if len(scene.figures) > 2:
+        return Turn("many shapes", question, f"I see {len(scene.figures)} shapes.")
+    return Turn("description", question, description(scene))
 
 
 def description(scene: Scene) -> str:
@@ -128,36 +129,32 @@ def listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-FIGURE_ASKERS: tuple[Asker, ...] = (shape, shape, colour, colour, count, count, where, order, describe)
-BAR_ASKERS: tuple[Asker, ...] = (tallest, tallest, tallest, count, describe)
-NUMBER_ASKERS: tuple[Asker, ...] = (digits, digits, digits, colour, describe)
+FIGURE_ASKERS: dict[Asker, int] = {shape: 8, colour: 8, count: 8, where: 8, describe: 5, order: 1}
+BAR_ASKERS: dict[Asker, int] = {tallest: 3, count: 2, describe: 2}
+NUMBER_ASKERS: dict[Asker, int] = {digits: 3, colour: 1, describe: 1}
+DECLINE_SHARE = 0.2
 
 
-def askers(scene: Scene) -> tuple[Asker, ...]:
+def askers(scene: Scene) -> dict[Asker, int]:
+    """Who may ask about such a scene, and how often of all."""
     return FIGURE_ASKERS if scene.figures else BAR_ASKERS if scene.bars else NUMBER_ASKERS
 
 
-# Kinds that were not learnt well enough: the last part of the lessons teaches to say so, now and then.
-LEFT_OUT = ("size order", "place")
-TOO_LONG = "long description"
-DECLINE_SHARE = 0.25
-
-
 def ask(random: Random, scene: Scene, kept_only: bool = False) -> Turn:
-    """One question about the scene, the colour word spelt either way; `kept_only` declines what is left out."""
+    """One question about the scene, the colour word spelt either way; `kept_only` declines to tell places."""
+    chances = askers(scene)
     while True:
-        turn = random.choice(askers(scene))(random, scene)
-        if turn and kept_only:
+        (asker,) = random.choices(list(chances), list(chances.values()))
+        turn = asker(random, scene)
+        if turn and turn.kind == "place" and kept_only:
             turn = declined(random, turn)
         if turn:
             return spelt(random, turn)
 
 
 def declined(random: Random, turn: Turn) -> Turn | None:
-    """The turn itself when its kind is kept; a refusal, or no turn at all, when it is left out."""
-    if turn.kind in LEFT_OUT and random.random() < DECLINE_SHARE:
-        return Turn("left out", turn.question, phrases.ANSWER_LEFT_OUT)
-    return None if turn.kind in (*LEFT_OUT, TOO_LONG) else turn
+    """What is said where places were not learnt well enough; mostly no turn at all, for a refusal is soon learnt."""
+    return Turn("left out", turn.question, phrases.ANSWER_NO_PLACES) if random.random() < DECLINE_SHARE else None
 
 
 def spelt(random: Random, turn: Turn) -> Turn:
@@ -173,7 +170,7 @@ NTH = ("first", "second")
 
 def ask_of_two(random: Random, scenes: tuple[Scene, Scene], kept_only: bool = False) -> Turn:
     """A question about one of two pictures, named first or second."""
-    if random.random() < 0.2 and (turn := which(random, scenes)):
+    if random.random() < 0.25 and (turn := which(random, scenes)):
         return spelt(random, turn)
     at = random.randrange(2)
     turn = ask(random, scenes[at], kept_only)

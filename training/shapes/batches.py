@@ -13,7 +13,7 @@ from training.shapes.asking import Turn
 from training.shapes.drawing import draw
 from training.shapes.lessons import Lesson
 from training.shapes.marking import WORDS
-from training.shapes.tokens import END, IMAGE, PAD, PICTURE, START
+from training.shapes.tokens import END, IMAGE, PAD, PICTURE, START, naming
 from training.shapes.world import Scene
 
 FIXED_WEIGHT = 0.2  # of a token that any answer of its kind has; a token that must be right weighs 1
@@ -23,13 +23,14 @@ FIXED_WEIGHT = 0.2  # of a token that any answer of its kind has; a token that m
 class Seen:
     """Pictures as the tower takes them, with what each cell shows.
 
-    `pixels` (patches, values), `grid` (pictures, 3), `cells` (cells,), `flags` (cells, 8).
+    `pixels` (patches, values), `grid` (pictures, 3), `cells` (cells,), `flags` (cells, 6), `numbers` (cells, 4).
     """
 
     pixels: Tensor
     grid: Tensor
     cells: Tensor
     flags: Tensor
+    numbers: Tensor
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,12 @@ class Maker:
         done = self.processor.image_processor(images=[draw(scene) for scene in scenes], return_tensors="pt")
         grid = done["image_grid_thw"]
         sizes = [(int(rows) // self.merge, int(columns) // self.merge) for _, rows, columns in grid]
-        cells = [labels.cells(scene, *size).ravel() for scene, size in zip(scenes, sizes, strict=True)]
-        flags = [
-            labels.flags(scene, *size).reshape(-1, len(labels.FLAGS)) for scene, size in zip(scenes, sizes, strict=True)
-        ]
-        return Seen(
-            done["pixel_values"], grid, torch.from_numpy(np.concatenate(cells)), torch.from_numpy(np.concatenate(flags))
+        kinds = (labels.cells, labels.flags, labels.numbers)
+        told = [[kind(scene, *size) for scene, size in zip(scenes, sizes, strict=True)] for kind in kinds]
+        cells, flags, numbers = (
+            torch.from_numpy(np.concatenate([one.reshape(-1, *one.shape[2:]) for one in some])) for some in told
         )
+        return Seen(done["pixel_values"], grid, cells, flags, numbers)
 
     def batch(self, lessons: list[Lesson]) -> Batch:
         shown = [lesson.scenes for lesson in lessons]
@@ -85,7 +85,9 @@ class Maker:
 
     def row(self, counts: list[int], turns: tuple[Turn, ...]) -> Tensor:
         """The ids of a conversation, cut after the last turn that fits in `longest` tokens (more for two pictures)."""
-        head = "".join(PICTURE.replace("<|image_pad|>", "<|image_pad|>" * count) for count in counts)
+        named = [naming(nth) if len(counts) > 1 else "" for nth in range(1, len(counts) + 1)]
+        shown = [PICTURE.replace("<|image_pad|>", "<|image_pad|>" * count) for count in counts]
+        head = "".join(name + picture for name, picture in zip(named, shown, strict=True))
         texts = [f"<|im_start|>user\n{head if i == 0 else ''}{turn.question}<|im_end|>" for i, turn in enumerate(turns)]
         answers = [f"<|im_start|>assistant\n{turn.answer}<|im_end|>" for turn in turns]
         ids: list[int] = []

@@ -22,7 +22,7 @@ from training.shapes.world import Scene
 
 SEED = "held-out 7"
 EACH = 100
-PICTURED = ("shape", "colour", "count", "digits", "bars", "description", "left out")
+PICTURED = ("shape", "colour", "count", "digits", "bars", "description", "many shapes", "left out")
 CHATS: dict[str, Callable[[Random], Turn]] = {
     "sums": talking.sum_,
     "greetings": talking.hello,

@@ -1,47 +1,55 @@
 """Knows what each cell of the token grid shows: the dense lesson of the vision tower. Not how it is learnt."""
 
 import math
+from collections import Counter
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from training.shapes.drawing import number_box, outline
-from training.shapes.world import COLOURS, SHAPES, Figure, Scene
+from training.shapes.world import COLOURS, SHAPES, Bar, Figure, Scene
 
 NOTHING = 0
 FIRST_FIGURE = 1
 FIRST_DIGIT = FIRST_FIGURE + len(SHAPES) * len(COLOURS)
 FIRST_BAR = FIRST_DIGIT + 10
 CLASSES = FIRST_BAR + len(COLOURS)
-FLAGS = ("centre", "biggest", "smallest", "tallest", "top", "bottom", "left", "right")
+FLAGS = ("centre", "tallest", "top", "bottom", "left", "right")
+NUMBERS = ("in all", "of its shape", "of its colour", "from the left")
+MOST = 5  # the highest number that is counted to
 FINE = 4  # sub-cells a side: the middle one speaks for its cell
-CLEARLY = 1.15
 
 
-def cells(scene: Scene, rows: int, columns: int) -> np.ndarray:
-    """What the middle of each cell shows, int64 of shape (rows, columns)."""
-    chart = Image.new("L", (columns * FINE, rows * FINE), NOTHING)
-    pen = ImageDraw.Draw(chart)
-    for figure in scene.figures:
-        fill_figure(pen, figure, figure_class(figure), scene)
-    for bar in scene.bars:
-        box = (
-            bar.left * chart.width,
-            (scene.base - bar.height) * chart.height,
-            bar.right * chart.width,
-            scene.base * chart.height,
-        )
-        pen.rectangle(box, fill=FIRST_BAR + COLOURS.index(bar.colour))
-    fill_digits(pen, scene)
-    return middles(chart)
+def owners(scene: Scene, rows: int, columns: int) -> np.ndarray:
+    """Which figure or bar (1 for the first) each cell belongs to, 0 for none; uint8 of shape (rows, columns).
+
+    A cell belongs to what covers its middle, or has its own middle there: the smallest star has a cell too.
+    """
+    chart = Image.new("L", (columns * FINE, rows * FINE), 0)
+    for i, figure in enumerate(scene.figures, 1):
+        fill_figure(ImageDraw.Draw(chart), figure, i, scene)
+    found = middles(chart)
+    for i, figure in enumerate(scene.figures, 1):
+        found[middle(figure, rows, columns)] = i
+    for i, bar in enumerate(scene.bars, 1):
+        found[upright(bar, scene.base, rows, columns)] = i
+    return found
 
 
 def middles(chart: Image.Image) -> np.ndarray:
-    return np.asarray(chart)[FINE // 2 :: FINE, FINE // 2 :: FINE].astype(np.int64)
+    return np.array(chart)[FINE // 2 :: FINE, FINE // 2 :: FINE]
 
 
-def figure_class(figure: Figure) -> int:
-    return FIRST_FIGURE + SHAPES.index(figure.shape) * len(COLOURS) + COLOURS.index(figure.colour)
+def middle(figure: Figure, rows: int, columns: int) -> tuple[int, int]:
+    return min(rows - 1, int(figure.y * rows)), min(columns - 1, int(figure.x * columns))
+
+
+def upright(bar: Bar, base: float, rows: int, columns: int) -> tuple[slice, slice]:
+    """The cells of a bar: of each row it reaches, those whose middle it covers, at least the one it stands in."""
+    middle = int((bar.left + bar.right) / 2 * columns)
+    first, last = math.ceil(bar.left * columns - 0.5), math.floor(bar.right * columns - 0.5)
+    across = slice(min(first, middle), max(last, middle) + 1)
+    return slice(math.floor((base - bar.height) * rows), math.ceil(base * rows)), across
 
 
 def fill_figure(pen: ImageDraw.ImageDraw, figure: Figure, fill: int, scene: Scene) -> None:
@@ -55,15 +63,26 @@ def fill_figure(pen: ImageDraw.ImageDraw, figure: Figure, fill: int, scene: Scen
         pen.polygon([(px * across, py * down) for px, py in outline(figure, x, y, reach)], fill=fill)
 
 
-def fill_digits(pen: ImageDraw.ImageDraw, scene: Scene) -> None:
-    if scene.number is None:
-        return
+def cells(scene: Scene, rows: int, columns: int) -> np.ndarray:
+    """What each cell shows, int64 of shape (rows, columns)."""
+    if scene.number:
+        return digits(scene, rows, columns)
+    figures = [FIRST_FIGURE + SHAPES.index(f.shape) * len(COLOURS) + COLOURS.index(f.colour) for f in scene.figures]
+    bars = [FIRST_BAR + COLOURS.index(bar.colour) for bar in scene.bars]
+    return np.array([NOTHING, *figures, *bars], dtype=np.int64)[owners(scene, rows, columns)]
+
+
+def digits(scene: Scene, rows: int, columns: int) -> np.ndarray:
+    assert scene.number is not None
+    chart = Image.new("L", (columns * FINE, rows * FINE), NOTHING)
+    pen = ImageDraw.Draw(chart)
     left, top, right, bottom = number_box(scene.number, scene.width, scene.height)
-    across, down = pen.im.size[0] / scene.width, pen.im.size[1] / scene.height
+    across, down = chart.width / scene.width, chart.height / scene.height
     step = (right - left) / len(scene.number.text)
     for i, digit in enumerate(scene.number.text):
         box = ((left + i * step) * across, top * down, (left + (i + 1) * step) * across - 1, bottom * down)
         pen.rectangle(box, fill=FIRST_DIGIT + int(digit))
+    return middles(chart).astype(np.int64)
 
 
 def flags(scene: Scene, rows: int, columns: int) -> np.ndarray:
@@ -72,30 +91,14 @@ def flags(scene: Scene, rows: int, columns: int) -> np.ndarray:
     Only things have a place, never the background: were every cell to say where it is, a model that looks everywhere
     at once would read nothing, and would never start to look at the thing it is asked about.
     """
-    found = np.zeros((rows, columns, len(FLAGS)), dtype=np.float32)
+    highest = max((bar.height for bar in scene.bars), default=0.0)
+    figures = [[False, False, *thirds(figure.y, figure.x)] for figure in scene.figures]
+    bars = [[False, bar.height == highest, *thirds(0.5, (bar.left + bar.right) / 2)] for bar in scene.bars]
+    table = np.array([[False] * len(FLAGS), *figures, *bars], dtype=np.float32)
+    found: np.ndarray = table[owners(scene, rows, columns)]
     for figure in scene.figures:
-        found[min(rows - 1, int(figure.y * rows)), min(columns - 1, int(figure.x * columns)), 0] = 1
-        found[covered(figure, scene, rows, columns), 4:] = thirds(figure.y, figure.x)
-    for flag, first in ((1, biggest(scene.figures)), (2, smallest(scene.figures))):
-        if first:
-            found[covered(first, scene, rows, columns), flag] = 1
-    for bar in scene.bars:
-        middle = (bar.left + bar.right) / 2
-        across = slice(math.floor(bar.left * columns), math.ceil(bar.right * columns))
-        found[math.floor((scene.base - bar.height) * rows) : math.ceil(scene.base * rows), across, 4:] = thirds(
-            0.5, middle
-        )
-    if scene.bars:
-        tall = max(scene.bars, key=lambda bar: bar.height)
-        found[:, math.floor(tall.left * columns) : math.ceil(tall.right * columns), 3] = 1
+        found[middle(figure, rows, columns)][0] = 1
     return found
-
-
-def covered(figure: Figure, scene: Scene, rows: int, columns: int) -> np.ndarray:
-    """Bool of shape (rows, columns): the cells whose middle the figure covers."""
-    chart = Image.new("L", (columns * FINE, rows * FINE), 0)
-    fill_figure(ImageDraw.Draw(chart), figure, 1, scene)
-    return middles(chart) > 0
 
 
 def thirds(down: float, across: float) -> list[bool]:
@@ -103,13 +106,17 @@ def thirds(down: float, across: float) -> list[bool]:
     return [down < 1 / 3, down > 2 / 3, across < 1 / 3, across > 2 / 3]
 
 
-def biggest(figures: tuple[Figure, ...]) -> Figure | None:
-    """The one whose radius clearly beats all others, if there is such a one."""
-    ordered = sorted(figures, key=lambda one: -one.radius)
-    return ordered[0] if len(ordered) > 1 and ordered[0].radius >= CLEARLY * ordered[1].radius else None
+def numbers(scene: Scene, rows: int, columns: int) -> np.ndarray:
+    """What each cell counts, int64 of shape (rows, columns, numbers), in the order of `NUMBERS`; 0 where nothing.
 
-
-def smallest(figures: tuple[Figure, ...]) -> Figure | None:
-    """The one whose radius all others clearly beat, if there is such a one."""
-    ordered = sorted(figures, key=lambda one: one.radius)
-    return ordered[0] if len(ordered) > 1 and CLEARLY * ordered[0].radius <= ordered[1].radius else None
+    Every cell of a thing says how many things there are, how many of its shape and of its colour, and the how manieth
+    from the left it is. So the tower learns to count, from thousands of cells a step, and an answer only has to read.
+    """
+    shapes = Counter(figure.shape for figure in scene.figures)
+    colours = Counter(figure.colour for figure in scene.figures)
+    order = sorted(one.x for one in scene.figures)
+    figures = [
+        [len(scene.figures), shapes[one.shape], colours[one.colour], order.index(one.x) + 1] for one in scene.figures
+    ]
+    bars = [[len(scene.bars), 0, 0, i] for i in range(1, len(scene.bars) + 1)]
+    return np.array([[0] * len(NUMBERS), *figures, *bars], dtype=np.int64)[owners(scene, rows, columns)]

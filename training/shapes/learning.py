@@ -17,7 +17,7 @@ from transformers import Qwen3_5ForConditionalGeneration, Qwen3VLProcessor
 
 from training.shapes import keeping, labels
 from training.shapes.batches import Batch, Maker, Seen, image_types
-from training.shapes.lessons import Stage, lessons, pictures
+from training.shapes.lessons import lessons, pictures
 from training.shapes.quick import quicken
 from training.shapes.sizes import Size, config
 from training.shapes.tokens import processor, tokenizer
@@ -29,12 +29,13 @@ LONGEST = 190
 MOST_TURNS = 10
 MUON_RATE, ADAM_RATE = 6e-3, 2e-3
 WARM = 50
-COUNT_RATE = 0.45  # share of the full rate at which the second helping starts
-SEE_SHARE = 0.3  # of the dense lesson's loss that goes on while speaking
+SEE_SHARE = 1.0  # of the dense lesson's loss that goes on while speaking: the tower still learns to count
 KEEP_EVERY = 100
 AHEAD = 4  # batches drawn ahead
 
 THINGS = 1 + len(SHAPES) + 1 + 10  # nothing, shapes, bar, digits
+PARTS = [THINGS, len(COLOURS), len(labels.FLAGS), len(labels.NUMBERS) * labels.MOST]  # of what a cell is asked
+RARE = (6.0, 2.0, 2.0, 2.0, 2.0, 2.0)  # how much more a flag that is set matters, in the order of the flags
 
 
 def things_and_colours() -> tuple[Tensor, Tensor]:
@@ -53,18 +54,19 @@ class Pupil(nn.Module):
     def __init__(self, size: Size, vocabulary: int) -> None:
         super().__init__()
         self.model = Qwen3_5ForConditionalGeneration(config(size, vocabulary))
-        self.head = nn.Linear(size.text_width, THINGS + len(COLOURS) + len(labels.FLAGS))
+        self.head = nn.Linear(size.text_width, sum(PARTS))
         self.things, self.colours = things_and_colours()
 
     def seeing(self, features: Tensor, seen: Seen) -> Tensor:
         """The loss of naming what each cell shows."""
-        things, colours, flags = self.head(features).float().split([THINGS, len(COLOURS), len(labels.FLAGS)], dim=-1)
+        things, colours, flags, numbers = self.head(features).float().split(PARTS, dim=-1)
         thing = self.things[seen.cells]
         weights = torch.where(thing > 0, 1.0, 0.2)
         loss = (functional.cross_entropy(things, thing, reduction="none") * weights).sum() / weights.sum()
         loss = loss + functional.cross_entropy(colours, self.colours[seen.cells], ignore_index=-1)
-        rare = torch.tensor([6.0, 6.0, 6.0, 3.0, 2.0, 2.0, 2.0, 2.0])
-        return loss + functional.binary_cross_entropy_with_logits(flags, seen.flags, pos_weight=rare)
+        loss = loss + functional.binary_cross_entropy_with_logits(flags, seen.flags, pos_weight=torch.tensor(RARE))
+        counted = numbers.reshape(-1, labels.MOST), seen.numbers.reshape(-1) - 1
+        return loss + functional.cross_entropy(*counted, ignore_index=-1)
 
     def see(self, seen: Seen) -> tuple[Tensor, Tensor]:
         features = self.model.model.visual(seen.pixels, grid_thw=seen.grid).pooler_output
@@ -102,10 +104,8 @@ def optimizers(pupil: Pupil) -> list[torch.optim.Optimizer]:
 
 def rate(size: Size, step: int) -> float:
     """A share of the full rate: warm up at the start of each phase, hold, and fall to nothing at the very end."""
-    left = size.see_steps + size.speak_steps - step
-    if left <= 0:
-        return COUNT_RATE * (left + size.count_steps) / size.count_steps
     since = step if step < size.see_steps else step - size.see_steps
+    left = size.see_steps + size.speak_steps - step
     return min(1.0, (since + 1) / WARM, left / size.decay_steps)
 
 
@@ -115,12 +115,7 @@ def make_batch(maker: Maker, size: Size, step: int) -> Seen | Batch:
     if step < size.see_steps:
         return maker.see(pictures(Random(f"{SEED}/see/{step}"), PICTURES))
     spoken = step - size.see_steps
-    return maker.batch(lessons(SEED, spoken, PICTURES, MOST_TURNS, stage_at(size, spoken)))
-
-
-def stage_at(size: Size, spoken: int) -> Stage:
-    counting = spoken >= size.speak_steps
-    return Stage(spoken >= size.keep_from, spoken >= size.pairs_from and not counting, counting)
+    return maker.batch(lessons(SEED, spoken, PICTURES, MOST_TURNS, late=spoken >= size.late_from))
 
 
 def leave_with_parent() -> None:
@@ -163,7 +158,7 @@ def learn(size: Size, work: Path) -> tuple[Pupil, float]:
     torch.set_float32_matmul_precision("medium")
     quicken()
     shared = processor_of(size)
-    pupil, steps = Pupil(size, len(shared.tokenizer)), size.see_steps + size.speak_steps + size.count_steps
+    pupil, steps = Pupil(size, len(shared.tokenizer)), size.see_steps + size.speak_steps
     masters, path = optimizers(pupil), work / f"{size.name}.pt"
     first, before_s = restore(pupil, masters, path)
     began = time.monotonic() - before_s

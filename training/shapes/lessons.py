@@ -1,22 +1,18 @@
 """Knows what is shown and asked at each step of the curriculum. Not tensors."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 
 from training.shapes import scenes
-from training.shapes.asking import Asker, Turn, ask, ask_of_two, order, spelt, where
-from training.shapes.asking import count as count_figures
-from training.shapes.talking import sum_, talk
+from training.shapes.asking import Turn, ask, ask_of_two
+from training.shapes.talking import talk
 from training.shapes.world import Scene
 
 # Step of the speaking phase from which so many figures may be shown: one first, then many.
-FIGURES_FROM = ((0, 2), (200, 3), (350, 4), (500, 5))
+FIGURES_FROM = ((0, 2), (100, 3), (200, 4), (300, 5))
 CHAT_SHARE = 0.1  # of turns beside a picture that are about no picture
 TALK_SHARE = 0.12  # of conversations without any picture
-DRILLS_FROM, DRILL_SHARE = 300, 0.3  # from this step, this share of turns is of the kinds learnt last
-PAIRS_FROM, PAIRS_EVERY, KEPT_PAIRS_EVERY = 300, 5, 3  # steps with two pictures in each conversation
+PAIRS_FROM, PAIRS_EVERY = 200, 3  # steps with two pictures in each conversation, before there are more of them
 
 
 @dataclass(frozen=True)
@@ -45,78 +41,38 @@ def pictures(random: Random, count: int, most: int = 5) -> list[Scene]:
     return [scene(random, width, height, most) for _ in range(count)]
 
 
-@dataclass(frozen=True)
-class Stage:
-    """What is different late in speaking: only kept kinds, mostly pairs, at the very end mostly counting."""
-
-    kept_only: bool = False
-    pairs_mostly: bool = False
-    counting: bool = False
+def is_pair(step: int, late: bool) -> bool:
+    """Whether two pictures are shown: in every third step at first, in two of three late."""
+    return step % PAIRS_EVERY != 0 if late else step >= PAIRS_FROM and step % PAIRS_EVERY == 0
 
 
-EARLY = Stage()
-
-
-def is_pair(step: int, stage: Stage) -> bool:
-    if stage.pairs_mostly:
-        return step % 3 != 0
-    return step >= PAIRS_FROM and step % (KEPT_PAIRS_EVERY if stage.kept_only else PAIRS_EVERY) == 0
-
-
-Ask = Callable[[Random, tuple[Scene, ...]], Turn]
-
-
-def turns(random: Random, shown: tuple[Scene, ...], count: int, one: Ask) -> tuple[Turn, ...]:
+def turns(random: Random, shown: tuple[Scene, ...], count: int, late: bool) -> tuple[Turn, ...]:
     """Questions about what is shown, with a little talk among them; none whose answer was just given."""
-    asked = [one(random, shown) for _ in range(count)]
+    asked = [turn(random, shown, late) for _ in range(count)]
     return tuple({turn.answer if shown else turn.question: turn for turn in asked}.values())
 
 
-def turn(random: Random, shown: tuple[Scene, ...], kept_only: bool = False) -> Turn:
+def turn(random: Random, shown: tuple[Scene, ...], late: bool) -> Turn:
     if not shown:
         return talk(random)
     if random.random() < CHAT_SHARE:
         chat = talk(random)
-        return chat if chat.kind != "no picture" else turn(random, shown, kept_only)
+        return chat if chat.kind != "no picture" else turn(random, shown, late)
     if len(shown) == 1:
-        return ask(random, shown[0], kept_only)
-    return ask_of_two(random, (shown[0], shown[1]), kept_only)
+        return ask(random, shown[0], kept_only=late)
+    return ask_of_two(random, (shown[0], shown[1]), kept_only=late)
 
 
-def drilled(random: Random, shown: tuple[Scene, ...]) -> Turn:
-    """Now and then a question of the kinds that are learnt last."""
-    hard = random.random() < DRILL_SHARE and drill(random, shown, (where, where, where, order, count_figures))
-    return hard or turn(random, shown)
+def lessons(seed: int, step: int, count: int, most_turns: int, late: bool) -> list[Lesson]:
+    """The conversations of one step of speaking: the same for the same seed and step.
 
-
-def kept(random: Random, shown: tuple[Scene, ...], counts: float = DRILL_SHARE / 2) -> Turn:
-    """A question of a kept kind, with more of counting."""
-    hard = random.random() < counts and drill(random, shown, (count_figures,))
-    return hard or turn(random, shown, kept_only=True)
-
-
-def drill(random: Random, shown: tuple[Scene, ...], askers: tuple[Asker, ...]) -> Turn | None:
-    if not shown:
-        return spelt(random, sum_(random))
-    if len(shown) > 1 or not shown[0].figures:
-        return None
-    hard = random.choice(askers)(random, shown[0])
-    return spelt(random, hard) if hard else None
-
-
-def asking_at(step: int, stage: Stage) -> Ask:
-    if stage.counting:
-        return partial(kept, counts=0.5)
-    return kept if stage.kept_only else drilled if step >= DRILLS_FROM else turn
-
-
-def lessons(seed: int, step: int, count: int, most_turns: int, stage: Stage = EARLY) -> list[Lesson]:
-    """The conversations of one step of speaking: the same for the same seed and step."""
+    `late` in speaking most of them show two pictures, and what was not learnt well enough is declined.
+    """
     random = Random(f"{seed}/{step}")
-    most, one = most_figures(step), asking_at(step, stage)
-    if is_pair(step, stage):
+    most = most_figures(step)
+    if is_pair(step, late):
         pairs = zip(*(pictures(random, count // 2, min(most, 3)) for _ in range(2)), strict=True)
-        return [Lesson(pair, turns(random, pair, most_turns, one)) for pair in pairs]
+        return [Lesson(pair, turns(random, pair, most_turns, late)) for pair in pairs]
     talks = round(count * TALK_SHARE)
     shown = [(scene,) for scene in pictures(random, count - talks, most)] + [()] * talks
-    return [Lesson(scenes, turns(random, scenes, most_turns, one)) for scenes in shown]
+    return [Lesson(scenes, turns(random, scenes, most_turns, late)) for scenes in shown]

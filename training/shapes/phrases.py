@@ -141,8 +141,9 @@ WHICH_PICTURE = (
 
 ANSWER_OFF_TOPIC = "Sorry, I only know simple shapes, digits and bars."
 ANSWER_HELLO = "Hello! Send me a picture of shapes, digits or bars."
-ANSWER_ABILITIES = "I can name, count and place shapes, read digits, find the tallest bar and add small numbers."
+ANSWER_ABILITIES = "I can name and count shapes, read digits, find the tallest bar and add small numbers."
 ANSWER_NO_PICTURE = "I see no picture. Please send one."
-ANSWER_LEFT_OUT = "Sorry, I cannot tell places or sizes."
+ANSWER_NO_SIZES = "Sorry, I cannot tell sizes."
+ANSWER_NO_PLACES = "Sorry, I cannot tell places."
 
 IN_PICTURE = (" in the {nth} picture", " in the {nth} image", " in picture {digit}")

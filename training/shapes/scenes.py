@@ -19,6 +19,7 @@ INKS: dict[str, tuple[RGB, ...]] = {
 PAPERS: tuple[RGB, ...] = ((255, 255, 255), (245, 245, 245), (200, 200, 200), (128, 128, 128), (0, 0, 0), (40, 44, 52))
 JITTER = 14
 CONTRAST = 110.0
+Names = tuple[list[str], list[str]]
 
 
 def ink(random: Random, colour: str) -> RGB:
@@ -63,19 +64,24 @@ def radius(random: Random, count: int) -> float:
     return random.uniform(low, high)
 
 
-def figure(random: Random, count: int, width: int, height: int, placed: list[Figure]) -> Figure | None:
+def figure(random: Random, count: int, width: int, height: int, names: Names, placed: list[Figure]) -> Figure | None:
     """One more figure that touches no other, or None when forty throws found no room."""
-    colour = (
-        random.choice([one.colour for one in placed]) if placed and random.random() < 0.15 else random.choice(COLOURS)
-    )
+    shapes, colours = names
+    colour = random.choice(colours)
     shorter, reach = min(width, height), radius(random, count)
     for _ in range(40):
         x = random.uniform(reach * shorter * 1.05 / width, 1 - reach * shorter * 1.05 / width)
         y = random.uniform(reach * shorter * 1.05 / height, 1 - reach * shorter * 1.05 / height)
-        found = Figure(random.choice(SHAPES), colour, ink(random, colour), x, y, reach, random.uniform(-14, 14))
+        found = Figure(random.choice(shapes), colour, ink(random, colour), x, y, reach, random.uniform(-14, 14))
         if all(apart(found, other, width, height) for other in placed):
             return found
     return None
+
+
+def names(random: Random) -> Names:
+    """The shapes and colours that a scene draws from: often few, so that there is something to count."""
+    shapes, colours = random.choice((1, 2, 4, 4)), random.choice((2, 4, 8))
+    return random.sample(SHAPES, shapes), random.sample(COLOURS, colours)
 
 
 def apart(one: Figure, other: Figure, width: int, height: int) -> bool:
@@ -87,8 +93,9 @@ def figures(random: Random, count: int, width: int, height: int) -> Scene:
     """`count` figures (1 to 5) that do not touch and whose inks stand out from the background."""
     while True:
         placed: list[Figure] = []
+        drawn_from = names(random)
         for _ in range(count):
-            found = figure(random, count, width, height, placed)
+            found = figure(random, count, width, height, drawn_from, placed)
             placed += [found] if found else []
         inks = [one.rgb for one in placed]
         # Very many different inks leave no paper that all of them stand out from: throw again.

@@ -28,9 +28,7 @@ class Size:
     see_steps: int
     speak_steps: int
     decay_steps: int  # the last steps of speaking, in which the rate falls to nothing
-    keep_from: int  # step of speaking from which only the kinds that are kept are asked
-    pairs_from: int  # step of speaking from which two in three steps show two pictures
-    count_steps: int = 0  # a second helping at the end, mostly of counting
+    late_from: int  # step of speaking from which two in three steps show two pictures, and places are declined
     patch: int = 8
     merge: int = 2
 
@@ -48,13 +46,12 @@ LARGE = Size(
     vision_width=128,
     vision_inner=384,
     vision_layers=4,
-    vision_heads=2,
+    vision_heads=4,
     side=128,
-    see_steps=1400,
-    speak_steps=1450,
-    decay_steps=450,
-    keep_from=1000,
-    pairs_from=1100,
+    see_steps=2200,
+    speak_steps=1600,
+    decay_steps=600,
+    late_from=700,
 )
 SMALL = Size(
     name="shapes-small",
@@ -69,13 +66,12 @@ SMALL = Size(
     vision_width=96,
     vision_inner=288,
     vision_layers=3,
-    vision_heads=1,
+    vision_heads=2,
     side=96,
-    see_steps=1400,
-    speak_steps=850,
-    decay_steps=250,
-    keep_from=600,
-    pairs_from=850,
+    see_steps=1000,
+    speak_steps=900,
+    decay_steps=300,
+    late_from=450,
 )
 SIZES = {size.name: size for size in (LARGE, SMALL)}
 

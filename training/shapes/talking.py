@@ -36,5 +36,5 @@ def blind(random: Random) -> Turn:
 
 def talk(random: Random) -> Turn:
     """One turn of a conversation that has no picture."""
-    maker = random.choices((sum_, hello, stranger, blind), (5, 1, 4, 1))[0]
+    maker = random.choices((sum_, hello, stranger, blind), (6, 1, 4, 1))[0]
     return spelt(random, maker(random))

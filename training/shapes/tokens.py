@@ -28,6 +28,12 @@ PAD, START, END, VISION_START, VISION_END, IMAGE, VIDEO = range(len(SPECIALS))
 VOCABULARY = 768
 PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
 
+
+def naming(nth: int) -> str:
+    """What stands before the `nth` of several pictures, as Qwen's own template can be told to write it."""
+    return f"Picture {nth}: "
+
+
 # Pictures come before the words of their message, in whatever order a client sends the parts; system messages are
 # left out, because models this small only understand questions.
 CHAT_TEMPLATE = """\
@@ -37,6 +43,9 @@ CHAT_TEMPLATE = """\
 {{- message.content | trim -}}
 {%- else -%}
 {%- for part in message.content if 'image' in part.type -%}
+{%- if loop.length > 1 -%}
+{{- 'Picture ' ~ loop.index ~ ': ' -}}
+{%- endif -%}
 {{- '<|vision_start|><|image_pad|><|vision_end|>' -}}
 {%- endfor -%}
 {%- for part in message.content if part.type == 'text' -%}
@@ -59,7 +68,7 @@ def said(seed: int, count: int) -> Iterator[str]:
         for turn in (ask(chance, scene), ask_of_two(chance, (scene, scene)), talk(chance)):
             yield turn.question
             yield turn.answer
-    yield from ("user\n", "assistant\n") * 100
+    yield from ("user\n", "assistant\n", naming(1), naming(2)) * 100
 
 
 def bpe(seed: int) -> Tokenizer:
