@@ -13,7 +13,7 @@ from playground import asking
 from playground.errors import PlaygroundError
 from playground.parts import Parts
 from playground.types import SIDES, Message, ModelSpec, Prompt, Side, Winner
-from playground.ui import booth, cards, frame, layout, settings_panel, show
+from playground.ui import booth, cards, frame, layout, pairing, settings_panel, show
 from playground.ui.casting import Ask
 from playground.ui.frame import Update
 from playground.ui.layout import Layout
@@ -202,6 +202,20 @@ def _wire_pickers(tab: Layout, parts: Parts, blocks: gr.Blocks) -> None:
     def changed(left: str, right: str) -> Update:
         return look(left, right) | {pickers.pacing: parts.default_pacing(left, right), pickers.why: ""}
 
+    def picked(left: str, right: str) -> Update:
+        found = {side: pairing.at_server(parts, key) for side, key in zip(SIDES, (left, right), strict=True)}
+        said = next((sentence for _, sentence in found.values() if sentence), "")
+        keys = [found[side][0].get("value", key) for side, key in zip(SIDES, (left, right), strict=True)]
+        shown = {pickers.models[side]: gr.update(**update) for side, (update, _) in found.items() if update}
+        return changed(*keys) | shown | {tab.problem: show.problem(said) if said else ""}
+
+    def paired(name: str) -> Update:
+        if not name:
+            return {pickers.pairs: ""}
+        pair = parts.choose(name)
+        chosen: Update = {pickers.models["left"]: pair.left, pickers.models["right"]: pair.right, pickers.pairs: ""}
+        return chosen | changed(pair.left, pair.right) | {pickers.why: show.why(pair), tab.problem: ""}
+
     def swapped(left: str, right: str) -> Update:
         return look(right, left) | {pickers.models["left"]: right, pickers.models["right"]: left, pickers.why: ""}
 
@@ -210,10 +224,12 @@ def _wire_pickers(tab: Layout, parts: Parts, blocks: gr.Blocks) -> None:
         return chosen | changed(event.left, event.right)
 
     shown = [*pickers.cards.values(), tab.ticker]
-    gr.on([m.input for m in models], changed, models, [*shown, pickers.pacing, pickers.why], **PRIVATE)
+    touched = [*shown, *models, pickers.pacing, pickers.why, tab.problem]
+    gr.on([m.input for m in models], picked, models, touched, **PRIVATE)
+    pickers.pairs.input(paired, pickers.pairs, [*touched, pickers.pairs], **PRIVATE)
     pickers.swap.click(swapped, models, [*shown, *models, pickers.why], **PRIVATE)
     gr.on([blocks.load, tab.ticker.tick], look, models, shown, **PRIVATE)
-    tab.problem.click(offered, None, [*shown, *models, pickers.pacing, pickers.why, tab.problem], **PRIVATE)
+    tab.problem.click(offered, None, touched, **PRIVATE)
 
 
 def _wire_fresh(tab: Layout, parts: Parts, visitors: Visitors) -> None:

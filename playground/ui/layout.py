@@ -9,7 +9,7 @@ import gradio as gr
 
 from playground.parts import Parts
 from playground.types import SIDES, Pacing, Side, Winner
-from playground.ui import booth, cards, settings_panel, show
+from playground.ui import booth, cards, pairing, settings_panel, show
 
 PACINGS: list[Any] = [
     ("In turn · fair timing", "in_turn"),
@@ -44,6 +44,7 @@ class Pickers:
     swap: gr.Button
     pacing: gr.Radio
     why: gr.HTML
+    pairs: gr.Dropdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def build(parts: Parts) -> Layout:
 def _pickers(parts: Parts) -> Pickers:
     """In an app that is blind altogether no model's name gets into the page: no choice, no card, no reason."""
     blind, pair = parts.settings.blind, parts.pair
-    choices: list[Any] = [] if blind else [(row.title, row.key) for row in parts.catalog]
+    choices: list[Any] = [] if blind else pairing.choices(parts)
     models, cards = {}, {}
     with gr.Row(elem_classes="bar"):
         pacing = gr.Radio(
@@ -129,9 +130,10 @@ def _pickers(parts: Parts) -> Pickers:
                 swap = gr.Button("⇄", elem_classes="swap", min_width=0, scale=0, elem_id="swap")
     hidden = booth.curtain(None, parts.arena.rates(), weighted=parts.arena.weighted) if blind else ""
     curtain = gr.HTML(hidden, elem_classes="curtain")
-    return Pickers(
-        mode, row, curtain, models, cards, swap, pacing, gr.HTML("" if blind else show.why(pair), elem_classes="why")
-    )
+    with gr.Row(elem_classes="why-row", visible=not blind):
+        why = gr.HTML("" if blind else show.why(pair), elem_classes="why")
+        named = gr.Dropdown(visible=False) if blind else pairing.menu()
+    return Pickers(mode, row, curtain, models, cards, swap, pacing, why, named)
 
 
 def _pacing(parts: Parts) -> Pacing:
