@@ -19,6 +19,8 @@ from playground.types import ModelSpec
 
 FALLBACK = ("smollm2-135m-q4", "smollm2-135m")
 """Weights of these come from the package index, so they work where no model hub answers."""
+RECORDED = ("recorded-smollm2-135m-q4", "recorded-smollm2-135m")
+"""What they said beforehand, in the package: for a Space without a GPU, whose visitors sign in for more."""
 CARD_BYTES = 8_000_000_000
 """Memory of the smallest graphics card that a pair counts on."""
 
@@ -123,6 +125,12 @@ class Situation:
         if spec.engine in ("openai", "replay") or _in_package(spec) or self.present(spec):
             return ""
         return "" if fetching and self.hub else f"{spec.title} is not here, and the Hub does not answer"
+
+
+def recorded(catalog: Catalog) -> Pair:
+    """The pair of a Space that runs no model itself. Raises CatalogError."""
+    left, right = (catalog.row(key).key for key in RECORDED)
+    return Pair(left, right, "recordings, because this Space has no GPU: ask one of the prompts below")
 
 
 def choose(catalog: Catalog, left: str, right: str, name: str, now: Situation) -> Pair:

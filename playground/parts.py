@@ -15,7 +15,8 @@ from playground.catalog import Catalog
 from playground.compare import Entrant, Race
 from playground.engines import for_visitor, routed
 from playground.engines.base import Engine
-from playground.errors import UsageError, WeightsError
+from playground.engines.replay import ReplayEngine
+from playground.errors import EngineError, UsageError, WeightsError
 from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import SIDES, Comparison, Message, ModelSpec, Pacing, Prompt, Sampling, Side
@@ -119,6 +120,7 @@ class Parts:
         sampling = asking.merge(question.sampling, asking.recommended(spec, question.sampling))
         refusal = asking.unsayable(spec, message, messages[-1]) or self._unsigned(spec, question)
         engine, line = self._engine(spec, question), self.pool.line(question.model)
+        notice = notice or _made(engine)
         using = partial(self.pool.using, question.model)
         return Entrant(engine, messages, sampling, "" if refusal else notice, refusal, line, using)
 
@@ -160,6 +162,16 @@ def assemble(settings: Settings) -> Parts:
     )
 
 
+def _made(engine: Engine) -> str:
+    """That an answer is a recording, with when and on what it was made, for those that say so."""
+    if not isinstance(engine, ReplayEngine):
+        return ""
+    try:
+        return f"A recording, {made}" if (made := engine.made()) else ""
+    except EngineError:
+        return ""  # the answer itself will say what is wrong with the file
+
+
 def _fits(settings: Settings, rows: Catalog) -> fit.Fits:
     """Whether each row would run on this machine."""
 
@@ -184,9 +196,16 @@ def _chooser(settings: Settings, rows: Catalog, present: Callable[[ModelSpec], b
         now = pairs.Situation(machine.look(), present, lambda key: _answered_for(settings, key), answers)
         if name:
             return pairs.named(rows, name, now)
+        if settings.on_space and not settings.zerogpu and not now.machine.gpus and not _told(settings, rows):
+            return pairs.recorded(rows)
         return pairs.choose(rows, settings.left, settings.right, settings.pair, now)
 
     return choose
+
+
+def _told(settings: Settings, rows: Catalog) -> bool:
+    """Somebody said which models to open with, or brought some."""
+    return bool(settings.left or settings.right or settings.pair or rows.own)
 
 
 def _answered_for(settings: Settings, key: str) -> bool:

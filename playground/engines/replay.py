@@ -29,6 +29,9 @@ from playground.types import (
 )
 
 SCHEMA = 1
+PACKAGE = Path(__file__).resolve().parent.parent
+PACKAGED = "package:"
+"""How a source begins that is a file of this package."""
 COUNTS = ("prompt_tokens", "reasoning_tokens", "answer_tokens", "cached_tokens")
 
 
@@ -54,10 +57,12 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What one file holds: stages of a load, each with its seconds, and answers in order of preference."""
+    """What one file holds: stages of a load, each with its seconds, and answers in order of preference. `made` says
+    when and on what, in a sentence without its full stop; "" where nobody needs to know."""
 
     load: tuple[tuple[str, float], ...]
     answers: tuple[Take, ...]
+    made: str = ""
 
 
 class NoMemory:
@@ -127,15 +132,22 @@ class ReplayEngine:
         for take in self._read().answers:
             if take.match in asked:
                 return take
+        known = [take.match for take in self._read().answers][:8]
         raise StreamError(
-            f"The recording {self.spec.source} has no answer to this prompt; ask what was recorded, "
-            'or add an answer whose "match" is empty.'
+            f"The recording {self.spec.source.removeprefix(PACKAGED)} has no answer to this prompt; ask what was "
+            f"recorded ({'; '.join(text[:80] for text in known)}), or choose a model that answers anything."
         )
 
     def _read(self) -> Recording:
         if self._recording is None:
-            self._recording = read(Path(self.spec.source))
+            source = self.spec.source
+            inside = source.startswith(PACKAGED)
+            self._recording = read(PACKAGE / source.removeprefix(PACKAGED) if inside else Path(source))
         return self._recording
+
+    def made(self) -> str:
+        """When and on what it was recorded, if the file says so. Raises EngineError."""
+        return self._read().made
 
     def state(self) -> EngineState:
         """Ready at all times: there is nothing to start."""
@@ -182,12 +194,12 @@ def read(path: Path) -> Recording:
 
 
 def _recording(value: Mapping[str, Any]) -> Recording:
-    _known(value, "the file", ("schema", "model", "load", "answers"))
+    _known(value, "the file", ("schema", "model", "made", "load", "answers"))
     if value.get("schema") != SCHEMA:
         raise _Wrong(f'"schema" must be {SCHEMA}, not {value.get("schema")!r}')
     answers = tuple(_take(item, f"answers[{n}]") for n, item in enumerate(_list(value.get("answers"), "answers")))
     load = tuple(_stage(item, f"load[{n}]") for n, item in enumerate(_list(value.get("load", []), "load")))
-    return Recording(load, answers)
+    return Recording(load, answers, _string(value.get("made", ""), "made"))
 
 
 def _take(value: object, where: str) -> Take:
