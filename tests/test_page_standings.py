@@ -136,7 +136,7 @@ def test_every_chart_is_seen_and_says_in_words_what_it_shows(visit: Callable[...
     [
         ("Subject", "Everyday", ("--subject", "Everyday")),
         ("Images", "with images", ("--images",)),
-        ("Names", "blind only", ("--blind",)),
+        ("Mode", "blind only", ("--blind",)),
         ("Paced", "together", ("--pacing", "together")),
         ("Language", "cyrillic script", ("--language", "cyrillic")),
     ],

@@ -107,7 +107,7 @@ def _controls(subjects: list[str]) -> _Controls:
     return _Controls(
         subject=_choice("Subject", any_subject),
         images=_choice("Images", _IMAGES),
-        names=_choice("Names", _NAMES),
+        names=_choice("Mode", _NAMES),
         pacing=_choice("Paced", _PACINGS),
         script=_choice("Language", [_ANY_SCRIPT]),
         size=_choice("Model size", _SIZES),
