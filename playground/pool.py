@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 
-from playground import fit, machine, memory, room, weights
+from playground import fit, machine, memory, room, starved, weights
 from playground.catalog import Catalog
 from playground.engines import open_engine
 from playground.engines.base import Engine, Housed
@@ -100,7 +100,7 @@ class Pool:
                 self._make_room(spec, seat)
                 yield
             except EngineError as error:
-                if not room.ran_out(str(error)):
+                if not starved.ran_out(str(error)):
                     raise
                 raise type(error)(f"{error} {self.instead(key)}") from error
 

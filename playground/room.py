@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,12 +11,6 @@ from playground.fit.needs import gb
 from playground.machine import Machine
 from playground.memory import Held
 from playground.types import ModelSpec
-
-_RAN_OUT = re.compile(
-    r"signal 9\b|out of memory|can(?:'t|not) allocate|failed to allocate|unable to allocate|bad_alloc|MemoryError",
-    re.IGNORECASE,
-)
-"""How the kernel, CUDA, torch, llama.cpp, C++ and Python say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +68,6 @@ def leavers(
         if fit.judge(spec, after(machine, tenants, idle[:count]), stored=stored).verdict != "does not fit":
             return idle[:count]
     return [] if fit.refusal(spec, after(machine, tenants, idle), stored) and not anyway else idle
-
-
-def ran_out(said: str) -> bool:
-    """The words are those of a program whose memory ran out (or that was killed for it)."""
-    return bool(_RAN_OUT.search(said))
 
 
 def smaller(spec: ModelSpec, machine: Machine, rows: Iterable[ModelSpec]) -> str:

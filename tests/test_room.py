@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from playground import catalog, fit, room
 from playground.machine import Gpu, Machine
 from playground.memory import Held
@@ -79,25 +77,6 @@ def test_on_a_gpu_its_own_memory_counts_also_where_the_driver_does_not_say_whose
     for each in (known, silent):
         assert room.after(there(10, 11), [each], [each]).gpus[0].free_bytes == 23 * GB
         assert names(room.leavers(on_gpu, there(4, 11), NOTHING, [each])) == [each.name[0]]
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "M's process was killed by signal 9: most likely out of memory.",
-        'It said "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB".',
-        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes",
-        "llama_model_load: failed to allocate buffer",
-        "terminate called after throwing an instance of 'std::bad_alloc'",
-        "MemoryError",
-    ],
-)
-def test_programs_whose_memory_ran_out_are_understood(said: str):
-    assert room.ran_out(said)
-
-
-def test_other_failures_are_not_taken_for_it():
-    assert not room.ran_out('M\'s process was killed by SIGSEGV. Its log ends: "signal 95".')
 
 
 def test_instead_of_it_comes_the_same_model_in_fewer_bits_then_a_smaller_one_then_a_shorter_context():

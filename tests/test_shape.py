@@ -22,7 +22,7 @@ PROGRAMS = [*FILES, *(path for path in [ROOT / "app.py"] if path.exists())]
 LEVELS = {
     0: "types specs errors",
     1: "settings catalog library images meter memory fit votes standings answer asking figures pairs report weights "
-    "tokens line machine blind names hub space progress",
+    "tokens line machine blind names hub space progress starved",
     2: "engines export counting room",
     3: "pool seat compare arena",
     4: "parts inventory fetching",

@@ -41,7 +41,8 @@ class LlamaEngine(LocalEngine):
         return command + ([threads, str(self.threads)] if self.threads else [])
 
     def _settings(self) -> Mapping[str, str]:
-        return {"PYTHONUNBUFFERED": "1"}
+        # where it ends itself, it would call a debugger for a backtrace, which takes a minute and hides the reason
+        return {"PYTHONUNBUFFERED": "1", "GGML_NO_BACKTRACE": "1"}
 
     def _served(self, place: Path | None) -> str:
         return self.spec.key

@@ -19,6 +19,7 @@ from contextlib import suppress
 import httpx
 import psutil
 
+from playground import starved
 from playground.engines import guard
 from playground.errors import WorkerError
 
@@ -93,7 +94,8 @@ class Worker:
             return ""
         if self._reader:
             self._reader.join(1)
-        said = "" if process.returncode in (-9, 137) else self._quoted()  # SIGKILL leaves no time for a last word
+        killed = process.returncode in (-9, 137)
+        said = "" if killed else self._quoted(starved.line(self.log()))  # SIGKILL leaves no time for a last word
         return f"{self.name}'s process {ending(process.returncode)}.{said} Ask again to start it anew."
 
     def log(self, lines: int = LOG_LINES) -> list[str]:
@@ -163,8 +165,9 @@ class Worker:
             "End other programs, or choose a smaller model."
         )
 
-    def _quoted(self) -> str:
-        line = self.last_line()
+    def _quoted(self, telling: str = "") -> str:
+        """The line that tells most, or the last one."""
+        line = telling or self.last_line()
         return f' Its log ends: "{line}".' if line else ""
 
     def _stop(self) -> None:
