@@ -39,8 +39,9 @@ def live(now: Comparison, *, sealed: bool = False) -> list[Any]:
 
 
 def still(tab: Layout, visit: Visit) -> Update:
-    """The same as an update, for a moment when nothing streams."""
-    return dict(zip(live_parts(tab), live(visit.shown, sealed=visit.sealed), strict=True)) if visit.shown else {}
+    """The same as an update, when nothing streams any more; nothing while a stream sends it anyway, and later."""
+    now = visit.shown
+    return dict(zip(live_parts(tab), live(now, sealed=visit.sealed), strict=True)) if now and now.final else {}
 
 
 def ballot_parts(tab: Layout) -> list[Any]:
