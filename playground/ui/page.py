@@ -14,7 +14,7 @@ from playground.errors import ImageError, PlaygroundError
 from playground.images import prepare
 from playground.parts import Parts, Question
 from playground.types import SIDES, Message, Sampling
-from playground.ui import compare_tab, copies, prompts_tab, saving, show, standings_tab
+from playground.ui import compare_tab, copies, models_tab, prompts_tab, saving, show, standings_tab
 from playground.ui.pace import Pace
 from playground.ui.visit import Visitors
 
@@ -53,6 +53,9 @@ def build(parts: Parts) -> gr.Blocks:
                 saving.build(visitors, tab.problem)
             with gr.Tab("Standings", id="standings") as standings:
                 standings_tab.build(parts, standings)
+            if not parts.settings.blind:  # what is loaded would tell who answers
+                with gr.Tab("Models", id="models") as models:
+                    models_tab.build(parts, visitors, models)
             with gr.Tab("Prompts", id="prompts"):
                 chooser = prompts_tab.build(parts)
         copies.build(parts.sync, page)
@@ -120,7 +123,7 @@ def serve(page: gr.Blocks, parts: Parts) -> None:
         server_port=settings.port,
         share=settings.share,
         theme=THEME,
-        css_paths=[HERE / "style.css", HERE / "standings.css"],
+        css_paths=[HERE / "style.css", HERE / "standings.css", HERE / "models.css"],
         head=f"{SAFE_HEAD}<script>{(HERE / 'keys.js').read_text(encoding='utf-8')}</script>",
         max_threads=MOST_WATCHERS + 40,
         max_file_size=LARGEST_UPLOAD,
