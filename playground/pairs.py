@@ -68,7 +68,7 @@ NAMED: Mapping[str, Named] = {
     ),
     "4-bit-16-bit": Named(
         "4-bit against 16-bit",
-        "the same model in both precisions: what the smaller file costs",
+        "the same model in both precisions, to see what the smaller file costs",
         (
             Option("qwen3.5-9b-q4", "qwen3.5-9b-bf16"),
             Option("qwen3.5-4b-q4", "qwen3.5-4b-bf16"),
