@@ -208,9 +208,7 @@ class Pool:
         return [
             Tenant(name, seat.held(self._nvml), seat.need_bytes, seat.on_gpu, seat.idle, seat.used_s)
             for name, seat in list(self._seats.items())
-            if seat is not newcomer
-            and isinstance(seat.engine, Housed)
-            and (seat.need_bytes is not None or seat.processes())
+            if seat is not newcomer and seat.there
         ]
 
     @cached_property

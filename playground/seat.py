@@ -49,6 +49,12 @@ class Seat:
         """Nobody is with it or waits for it."""
         return not self.users and self.state.name != "loading"
 
+    @property
+    def there(self) -> bool:
+        """It holds memory, or was promised some and comes to take it. A dead one does neither."""
+        comes = self.users > 0 or self.state.name in ("ready", "loading")
+        return bool(self.processes()) or (self.need_bytes is not None and comes)
+
     @contextmanager
     def taken(self, *, asking: bool) -> Iterator[None]:
         """Be with it: it is not ended meanwhile, but for a load that a person cancels. Waits while it ends."""

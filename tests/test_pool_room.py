@@ -223,6 +223,18 @@ def test_what_fails_is_kept_until_it_is_tried_again(house: House):
     assert house.pool.state("a") == EngineState("ready")
 
 
+def test_one_that_died_holds_no_room_and_keeps_its_error(house: House):
+    house.load("a")
+    death = EngineState("failed", error="killed by signal 9")
+    house.engines["a"].state = lambda: death  # type: ignore[method-assign]
+    house.engines["a"].processes = list  # type: ignore[method-assign]
+    house.loaded.clear()
+    house.load("b")
+    house.load("c")
+    assert house.loaded == {"b", "c"}
+    assert house.pool.state("a") == death
+
+
 def test_memory_that_ran_out_is_told_with_the_next_smaller_step_and_the_other_side_goes_on(house: House):
     death = WorkerError("A's process was killed by signal 9: most likely out of memory. Ask again to start it anew.")
     house.engines["a"] = Housed("a", house, script=[(0.0, "Hal"), death])

@@ -116,16 +116,16 @@ def _group(name: Group, rows: Sequence[Row], *, fixed: bool) -> str:
 
 def _row(row: Row, *, fixed: bool) -> str:
     cells = [
-        ("who", _who(row.spec)),
-        ("state", _state(row)),
-        ("fit", _fit(row)),
-        ("held", _held(row)),
-        ("used", _used(row)),
-        ("act", "" if fixed else _action(row)),
+        ("title", _who(row.spec)),
+        ("stands", _state(row)),
+        ("fits", _fit(row)),
+        ("holds", _held(row)),
+        ("asked-at", _used(row)),
+        ("acts", "" if fixed else _action(row)),
     ]
     html = "".join(f'<div class="{name}" role="cell">{cell}</div>' for name, cell in cells)
     error = f'<div class="error" role="cell">{escape(row.state.error)}</div>' if row.state.error else ""
-    return f'<div class="row" role="row" data-model="{escape(row.spec.key)}">{html}{error}</div>'
+    return f'<div class="entry" role="row" data-model="{escape(row.spec.key)}">{html}{error}</div>'
 
 
 def _who(spec: ModelSpec) -> str:
