@@ -159,9 +159,17 @@ class Held:
 def held_now(pids: Iterable[int], nvml: NvmlProbe | None = None, root: Path = Path("/proc")) -> Held:
     """What these processes hold; unlike a watch it resets nothing, so it may be asked while a model answers."""
     pids = tuple(pids)
-    resident = sum(filter(None, (held_by(pid, root) for pid in pids)))
-    mapped = sum(filter(None, (_kib(root / str(pid) / "smaps_rollup", "Pss_File") for pid in pids)))
-    return Held(resident, mapped, nvml.of_processes(pids) if nvml and pids else 0)
+    found = [_resident(pid, root) for pid in pids]
+    device = nvml.of_processes(pids) if nvml and pids else 0
+    return Held(sum(whole for whole, _ in found), sum(mapped for _, mapped in found), device)
+
+
+def _resident(pid: int, root: Path) -> tuple[int, int]:
+    """All that is resident, and what of it are files, by one walk of the page tables: it costs 20 ms a gigabyte."""
+    with suppress(OSError):
+        said = dict(re.findall(r"^(Pss|Pss_File):\s+(\d+) kB", (root / str(pid) / "smaps_rollup").read_text(), re.M))
+        return 1024 * int(said.get("Pss", 0)), 1024 * int(said.get("Pss_File", 0))
+    return held_by(pid, root) or 0, 0
 
 
 def machine() -> tuple[int, int]:

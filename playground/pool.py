@@ -23,6 +23,9 @@ from playground.seat import Seat
 from playground.settings import Settings
 from playground.types import EngineState, Loading, ModelSpec
 
+FRESH_S = 4.0
+"""Looking at a model's memory walks its page tables, which costs 20 ms a gigabyte and stops it meanwhile."""
+
 
 class Pool:
     """One engine per model, opened at first use, shared by all visitors. Who holds `device` has the machine alone.
@@ -65,9 +68,9 @@ class Pool:
         return EngineState("elsewhere" if self._catalog.row(key).engine in ("openai", "replay") else "not_loaded")
 
     def held(self, key: str) -> Held:
-        """What its processes hold now; all 0 where it has none."""
+        """What its processes hold, at most a few seconds old; all 0 where it has none."""
         seat = self._taken_seat(key)
-        return seat.held(self._nvml) if seat else Held()
+        return seat.held(self._nvml, FRESH_S) if seat else Held()
 
     def processes(self, key: str) -> list[int]:
         """Ids of the processes that hold it and nothing else."""

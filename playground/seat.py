@@ -29,6 +29,7 @@ class Seat:
     need_bytes: int | None = None
     on_gpu: bool = False
     _leaving: bool = False
+    _seen: tuple[list[int], float, Held] = ([], float("-inf"), Held())
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
@@ -119,7 +120,10 @@ class Seat:
         """Ids of the processes that hold it and nothing else."""
         return self.engine.processes() if isinstance(self.engine, Housed) else []
 
-    def held(self, nvml: NvmlProbe | None) -> Held:
-        """What its processes hold now; all 0 where it has none."""
-        pids = self.processes()
-        return memory.held_now(pids, nvml) if pids else Held()
+    def held(self, nvml: NvmlProbe | None, fresh_s: float = 0.0) -> Held:
+        """What its processes hold, at most that old; all 0 where it has none."""
+        pids, (kept, at_s, held) = self.processes(), self._seen
+        if pids != kept or self.clock() - at_s > fresh_s:
+            held = memory.held_now(pids, nvml) if pids else Held()
+            self._seen = (pids, self.clock(), held)
+        return held
