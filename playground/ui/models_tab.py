@@ -48,7 +48,7 @@ def build(parts: Parts, visitors: Visitors, tab: gr.Tab) -> None:
     threading.Thread(target=_take, args=(parts,), name="models", daemon=True).start()
     tab.select(look, inputs, outputs, js=OPENED_JS, **_EVENT)
     gr.on([fast.tick, slow.tick], look, inputs, outputs, js=SEEN_JS, trigger_mode="once", **_EVENT)
-    words.input(look, inputs, outputs, js=OPENED_JS, trigger_mode="always_last", **_EVENT)
+    words.change(look, inputs, outputs, js=OPENED_JS, trigger_mode="always_last", **_EVENT)
     for each in (top, rest):
         each.click(act, inputs, [problem, *outputs], js=OPENED_JS, **_EVENT)
 
