@@ -75,7 +75,9 @@ def test_a_visitor_who_did_not_sign_in_is_told_so_and_nobody_elses_key_is_used(
     before = len(router.requests)
     ask(tab, "Hello?")
     finished(tab)
-    assert tab.get_by_role("radio", name="In turn").is_visible()
+    sign_in = tab.get_by_role("button", name="Sign in").bounding_box()
+    switches = [tab.locator(place).bounding_box() for place in (".pacing-seg", ".mode-seg")]
+    assert all(box["x"] + box["width"] <= sign_in["x"] for box in switches), "it covers a switch"
     assert "Sign in at the top of the page" in answer(tab, "left").inner_text()
     assert "Recorded words" in answer(tab, "right").inner_text()
     assert len(router.requests) == before
