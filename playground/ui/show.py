@@ -57,7 +57,7 @@ def about(spec: ModelSpec, *before: str) -> str:
     if spec.parameters_b:
         chips.append(chip(parameters(spec.parameters_b), "extra"))
     if spec.quantization:
-        chips.append(chip(spec.quantization, "extra"))
+        chips.append(chip(spec.quantization))  # on a phone two titles may be cut just before this
     return f'<div class="chips">{"".join(chips)}</div>'
 
 
