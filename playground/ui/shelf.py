@@ -32,11 +32,12 @@ let focused = "";
 element.addEventListener("focusin", (event) => { focused = event.target.id || ""; });
 element.addEventListener("focusout", (event) => { if (event.relatedTarget) focused = ""; });
 new MutationObserver(() => {
-  const lost = focused && document.activeElement === document.body;
-  if (lost) document.getElementById(focused)?.focus({ preventScroll: true });
-}).observe(element, { childList: true, subtree: true });
+  const now = document.activeElement, ours = now === document.body || now.closest(".shelf");
+  if (focused && ours && now.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}).observe(element, { childList: true, subtree: true, attributeFilter: ["id"] });
 """
-"""A press on a button of a row; and the focus stays where it was when the list is drawn anew."""
+"""A press on a button of a row; and the focus stays with its row when the list is drawn anew: Gradio makes elements
+over, so that the one with the focus may become another row's."""
 
 
 def top(found: Inventory, words: str, *, fixed: bool) -> str:
