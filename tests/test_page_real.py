@@ -127,7 +127,7 @@ def test_a_worker_killed_in_mid_answer_says_so_in_its_pane_the_other_finishes_an
     visit: Callable[..., object], url: str
 ) -> None:
     tab = visit(url)
-    tab.get_by_text("Together", exact=True).click()
+    tab.get_by_label("Together", exact=True).check()
     setting(tab, "Max tokens", "40")
     setting(tab, "Left max tokens", "6000", of="Only left")
     ask(tab, LONG)
