@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import app
 from playground.votes import COLUMNS, VoteBook, cells
 from tests import site
 
@@ -28,17 +27,17 @@ def test_a_row_torn_by_a_crash_is_moved_aside_at_the_start_and_told(tmp_path: Pa
 
 
 def test_another_programs_file_is_told_at_the_start_and_left_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     votes = tmp_path / "votes.csv"
     votes.write_text("name,score\nAda,3\n", encoding="utf-8")
-    app.heal(VoteBook(votes))
-    assert "name" in capsys.readouterr().err
+    VoteBook(votes).mend_beside().join(10)
+    assert "name" in caplog.text
     assert votes.read_text(encoding="utf-8") == "name,score\nAda,3\n"
 
 
-def test_a_whole_file_is_not_worth_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_whole_file_is_not_worth_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     votes = tmp_path / "votes.csv"
     votes.write_bytes(HEADER)
-    app.heal(VoteBook(votes))
-    assert capsys.readouterr().err == ""
+    VoteBook(votes).mend_beside().join(10)
+    assert caplog.text == ""

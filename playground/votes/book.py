@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,8 @@ from playground.types import ModelSpec, Side, Vote
 from playground.votes import cells, file, guards, rows
 from playground.votes.guards import Check, Limits, Past
 from playground.votes.schema import COLUMNS, fingerprint
+
+log = logging.getLogger(__name__)
 
 LOCK_WAIT_S = 10.0
 _POLL_S = 0.005
@@ -63,6 +66,21 @@ class VoteBook:
             with self._lock, self._held("The votes file was NOT mended"):
                 self.notices += file.mend(self.path)
         return self.notices
+
+    def mend_beside(self) -> threading.Thread:
+        """`mend` in a thread, since to migrate a long file takes a while (votes wait for it); tells what was done, or
+        that the file cannot be mended, in the log: not only the first voter shall know."""
+        thread = threading.Thread(target=self._mend_and_tell, name="mend", daemon=True)
+        thread.start()
+        return thread
+
+    def _mend_and_tell(self) -> None:
+        try:
+            notices = self.mend()
+        except VoteError as error:
+            notices = [str(error)]
+        for notice in notices:
+            log.warning("%s", notice)
 
     def append(self, vote: Vote, specs: Mapping[Side, ModelSpec], doubt: str = "") -> Receipt:
         """Store the vote; when this returns, it is on disk. Raises VoteError, and then nothing was stored.
