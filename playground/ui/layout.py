@@ -111,7 +111,7 @@ def _pickers(parts: Parts) -> Pickers:
     blind, pair = parts.settings.blind, parts.pair
     choices: list[Any] = [] if blind else pairing.choices(parts)
     models, cards = {}, {}
-    with gr.Row(elem_classes="bar"):
+    with gr.Row(elem_classes="switches"):
         pacing = gr.Radio(
             PACINGS, value=_pacing(parts), label="Pacing", elem_classes=["seg", "pacing-seg"], container=False
         )
