@@ -2,7 +2,8 @@
 
 All in one run on one machine, order alternated, medians of at least five rounds:
 1. together: two transformers workers, one thread each, through `Race`: each side's decode rate over its own rate alone;
-   beside it two models in two threads of one process, one torch thread each (what nearly every demo does);
+   beside it what the machine itself allows, two bare `model.generate` in two processes without any of ours, and
+   two models in two threads of one process, one torch thread each (what nearly every demo does);
 2. stack: decode rate at our client over a bare `model.generate` with the same threads; time to first token over that of
    the same server asked directly;
 3. in turn: figures of a side in an in-turn race over those of that side asked alone.
@@ -81,7 +82,7 @@ def rate(answer: Answer) -> float:
 
 
 def together(spec: ModelSpec, rounds: int) -> dict[str, list[float]]:
-    """Share of its own rate that each side keeps, two processes and two threads."""
+    """Share of its own rate that each side keeps: two workers in a race, two bare processes, two threads."""
     kept = []
     with engines(replace(spec, key="one"), replace(spec, key="two"), threads=1) as pair:
         for n in range(rounds):
@@ -92,7 +93,17 @@ def together(spec: ModelSpec, rounds: int) -> dict[str, list[float]]:
     one = [rates[0] for rates in bare(folder, 1, rounds, "alone")]
     own_rate = common.spread(one)["median"]
     two = [share / own_rate for rates in bare(folder, 1, rounds, "threads") for share in rates]
-    return {"two processes": kept, "two threads": two}
+    three = [share / own_rate for share in bare_together(folder, rounds)]
+    return {"two processes": kept, "two threads": two, "two bare processes": three}
+
+
+def bare_together(folder: str, rounds: int) -> list[float]:
+    """Rates of two bare processes that generate at the same time; the first and last round of each may have been
+    partly alone, so they are left out."""
+    command = [sys.executable, "-m", "benchmarks.bare_child", folder, "1", str(rounds + 2), "alone"]
+    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in SIDES]
+    rates = [json.loads(process.communicate()[0].splitlines()[-1]) for process in running]
+    return [rate for each in rates for (rate,) in each[1:-1]]
 
 
 def bare(folder: str, threads: int, rounds: int, mode: str) -> list[list[float]]:
@@ -164,6 +175,7 @@ def main() -> None:
         turns = in_turn(pair, ROUNDS)
     found = {
         "together, two processes: share of own rate": kept["two processes"],
+        "together, two bare processes without our app": kept["two bare processes"],
         "together, two threads of one process": kept["two threads"],
         "our client's rate / bare model.generate": cost["rate"],
         "time to first token we add to the bare server (ms)": cost["ttft_ms"],
