@@ -78,8 +78,8 @@ class Catalog:
 
 
 FACTS = (
-    *("family", "licence", "repository", "reads_images", "thinking", "thinks_unasked", "sampling", "sampling_thinking"),
-    *("parameters_b", "active_parameters_b", "trained_context_tokens"),
+    *("family", "maker", "licence", "repository", "reads_images", "thinking", "thinks_unasked", "sampling"),
+    *("sampling_thinking", "parameters_b", "active_parameters_b", "trained_context_tokens"),
 )
 """Fields that are true of a model wherever it runs."""
 

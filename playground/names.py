@@ -56,6 +56,7 @@ def names(spec: ModelSpec) -> Names:
         anywhere |= {f"{word} {number}".lower() for word, number in _NUMBERED.findall(text) if _tells(word)}
     if re.search(r"\w-\w", spec.family):  # "gpt-oss"
         anywhere.add(spec.family.lower())
+    of_self |= {spec.maker.lower()} if spec.maker else set()
     return Names(frozenset(anywhere), frozenset(of_self))
 
 

@@ -42,7 +42,8 @@ class ModelSpec:
     requests the server is sent at the same time (None: any number); who comes later waits in line.
 
     `context_tokens` is what this row reads and reserves memory for, `trained_context_tokens` what its makers say that
-    the model can read. `repository` is the model's page on the Hub. `mmproj` is the file that lets a GGUF read images.
+    the model can read. `repository` is the model's page on the Hub, `maker`
+    who made it, as the model itself would say. `mmproj` is the file that lets a GGUF read images.
     """
 
     key: str
@@ -62,6 +63,7 @@ class ModelSpec:
     family: str = ""
     repository: str = ""
     licence: str = ""
+    maker: str = ""
     active_parameters_b: float | None = None
     trained_context_tokens: int | None = None
     mmproj: str = ""

@@ -10,7 +10,14 @@ from playground import catalog
 from playground.names import names, told
 from playground.types import ModelSpec
 
-QWEN = ModelSpec("qwen", "Qwen3.5 9B · 4-bit, llama.cpp", "llama.cpp", family="Qwen3.5", repository="Qwen/Qwen3.5-9B")
+QWEN = ModelSpec(
+    "qwen",
+    "Qwen3.5 9B · 4-bit, llama.cpp",
+    "llama.cpp",
+    family="Qwen3.5",
+    repository="Qwen/Qwen3.5-9B",
+    maker="Alibaba",
+)
 LLAMA = ModelSpec(
     "llama", "Llama 3.1 8B", "transformers", family="Llama", repository="meta-llama/Llama-3.1-8B-Instruct"
 )
@@ -26,6 +33,7 @@ OWN = ModelSpec("own", "My server", "openai", source="acme/RoadRunner2-7B-chat")
         (QWEN, "As QWEN3.5 I would say four.", "QWEN3.5"),
         (QWEN, "Ask qwen2 about it", "qwen"),
         (QWEN, "我是Qwen。", "Qwen"),
+        (QWEN, "I'm a model that was trained by Alibaba Cloud.", "Alibaba"),
         (LLAMA, "I'm an AI model called Llama.", "Llama"),
         (LLAMA, "I am a large language model that was trained by Meta", "Meta"),
         (LLAMA, "Llama 3.1 says: four.", "Llama 3.1"),
@@ -51,6 +59,7 @@ def test_a_model_that_names_itself_or_its_maker_is_noticed(spec: ModelSpec, text
         (SMALL, "There are two shapes: a small red circle and a large blue square. I am sure."),
         (OWN, "My server is down. Chat with me."),
         (QWEN, "I am Llama, trained by Meta."),
+        (QWEN, "Alibaba was founded in 1999."),
     ],
 )
 def test_words_of_the_language_and_other_models_are_let_pass(spec: ModelSpec, text: str) -> None:
