@@ -28,6 +28,7 @@ from training.shapes import (
 from training.shapes.asking import Turn
 from training.shapes.world import COLOURS, PLACES, SHAPES, Background, Bar, Figure, Number, Scene, place
 
+EARLY = lessons.Stage()
 WHITE = Background("plain", (255, 255, 255), (255, 255, 255))
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -97,13 +98,13 @@ def test_two_digits_lie_in_their_order():
 
 
 def test_the_same_seed_asks_the_same():
-    assert lessons.lessons(5, 900, 8, 4, True) == lessons.lessons(5, 900, 8, 4, True)
-    assert lessons.lessons(5, 900, 8, 4, True) != lessons.lessons(6, 900, 8, 4, True)
+    assert lessons.lessons(5, 900, 8, 4, EARLY) == lessons.lessons(5, 900, 8, 4, EARLY)
+    assert lessons.lessons(5, 900, 8, 4, EARLY) != lessons.lessons(6, 900, 8, 4, EARLY)
 
 
 @pytest.mark.parametrize("step", [0, 900, 4000])
 def test_every_right_answer_is_marked_right(step):
-    for lesson in lessons.lessons(1, step, 32, 6, late=step > 1000):
+    for lesson in lessons.lessons(1, step, 32, 6, lessons.Stage(step > 1000, step > 1000)):
         for turn in lesson.turns:
             assert marking.right(turn, turn.answer), turn
 
@@ -183,7 +184,7 @@ def test_sums_stay_within_twenty():
 
 def test_a_lesson_has_the_very_ids_of_the_shipped_chat_template(processor):
     for step, pictures in ((899, 1), (900, 2)):
-        lesson = lessons.lessons(3, step, 4, 3, late=False)[0]
+        lesson = lessons.lessons(3, step, 4, 3, EARLY)[0]
         assert len(lesson.scenes) == pictures
         maker = batches.Maker(processor, longest=10_000)
         made = maker.batch([lesson])
@@ -205,6 +206,26 @@ def test_only_answers_weigh_and_their_content_weighs_most(processor, words):
     heavy = words.decode(made.ids[0][made.weights[0] == 1])
     assert heavy.split() == ["star", "red3"]
     assert "What" not in words.decode(made.ids[0][made.weights[0] > 0])
+
+
+def test_every_cell_of_two_pictures_is_told_which_it_is_of(processor):
+    maker = batches.Maker(processor, longest=10_000)
+    pairs = lessons.lessons(3, 900, 4, 2, EARLY)
+    made = maker.batch(pairs, numbered=True)
+    cells = (made.seen.grid.prod(-1) // 4).tolist()
+    assert made.nth.tolist() == [at for i, count in enumerate(cells) for at in [i % 2] * count]
+    assert maker.batch(pairs).nth is None
+    assert maker.batch(lessons.lessons(3, 899, 4, 2, EARLY), numbered=True).nth is None
+
+
+def test_both_dense_lessons_teach_the_first_layer_and_the_tower(processor):
+    tiny = replace(sizes.SMALL, text_layers=2, vision_layers=1)
+    pupil = learning.Pupil(tiny, len(processor.tokenizer))
+    made = batches.Maker(processor, longest=400).batch(lessons.lessons(3, 900, 4, 2, EARLY), numbered=True)
+    speaking, seeing = pupil.speak(made)
+    (speaking + seeing).backward()
+    assert pupil.nth.weight.grad.abs().sum() > 0
+    assert pupil.head.weight.grad.abs().sum() > 0
 
 
 def test_a_system_message_changes_nothing(processor):
@@ -250,10 +271,33 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for(processor):
         assert torch.equal(getattr(one, "seen", one).pixels, getattr(again, "seen", again).pixels)
 
 
-def test_the_rate_warms_up_holds_and_falls():
-    size = replace(sizes.SMALL, see_steps=100, speak_steps=500, decay_steps=200)
-    shares = [learning.rate(size, step) for step in (0, 90, 100, 300, 599)]
-    assert shares == [1 / 50, 1.0, 1 / 50, 1.0, 1 / 200]
+def test_the_rate_goes_straight_between_its_points():
+    size = replace(sizes.SMALL, rates=((0, 0.02), (49, 1), (200, 1), (300, 0)))
+    shares = [learning.rate(size, step) for step in (0, 24, 49, 200, 250, 300)]
+    assert shares == pytest.approx([0.02, 0.5, 1, 1, 0.5, 0])
+
+
+@pytest.mark.parametrize("size", sizes.SIZES.values())
+def test_every_step_has_a_rate(size):
+    last = size.see_steps + size.speak_steps
+    assert size.rates[-1] == (last, 0)
+    assert all(0 <= learning.rate(size, step) <= 1 for step in range(last))
+
+
+def test_crowds_hold_three_figures_or_more():
+    for lesson in lessons.lessons(1, 1501, 32, 6, lessons.Stage(late=True, crowds=True)):
+        assert all(len(scene.figures) >= 3 for scene in lesson.scenes if scene.figures)
+
+
+def test_half_of_the_twins_are_of_one_kind():
+    stage = lessons.Stage(late=True, crowds=True, twins=True)
+    pairs = [lesson.scenes for step in range(2000, 2010, 2) for lesson in lessons.lessons(1, step, 32, 2, stage)]
+    alike = [
+        all((bool(a.figures), bool(a.bars)) == (bool(b.figures), bool(b.bars)) for b in rest) for a, *rest in pairs
+    ]
+    assert len(pairs) == 80
+    assert all(alike[1::2])
+    assert not all(alike[::2])
 
 
 def test_a_stopped_pupil_goes_on_where_it_was(tmp_path):
@@ -325,7 +369,7 @@ def test_numbers_are_asked_for_about_as_often_as_they_are():
 def test_what_is_left_out_is_declined():
     kinds, answers = set(), set()
     for step in range(1200, 1210):
-        for one in lessons.lessons(1, step, 32, 6, late=True):
+        for one in lessons.lessons(1, step, 32, 6, lessons.Stage(late=True)):
             kinds |= {turn.kind for turn in one.turns}
             answers |= {turn.answer for turn in one.turns if turn.kind == "left out"}
     assert answers == {phrases.ANSWER_NO_SIZES, phrases.ANSWER_NO_PLACES}

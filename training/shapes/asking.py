@@ -198,7 +198,7 @@ def which(random: Random, scenes: tuple[Scene, Scene]) -> Turn | None:
     if not only:
         return None
     question = random.choice(phrases.WHICH_PICTURE).format(thing=random.choice(only))
-    return Turn("two pictures", question, f"The {NTH[at]} picture.")
+    return Turn("which picture", question, f"The {NTH[at]} picture.")
 
 
 def traits(scene: Scene) -> set[str]:

@@ -13,7 +13,7 @@ from training.shapes.asking import Turn
 from training.shapes.drawing import draw
 from training.shapes.lessons import Lesson
 from training.shapes.marking import WORDS
-from training.shapes.tokens import END, IMAGE, PAD, PICTURE, START, naming
+from training.shapes.tokens import END, IMAGE, PAD, PICTURE, START, VISION_START, naming
 from training.shapes.world import Scene
 
 FIXED_WEIGHT = 0.2  # of a token that any answer of its kind has; a token that must be right weighs 1
@@ -35,12 +35,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Batch:
-    """Conversations as the whole model takes them; `weights` says how much each next token matters."""
+    """Conversations as the whole model takes them; `weights` says how much each next token matters.
+
+    `nth` (cells,) is 0 for a cell of a first picture and 1 for one of a second, or None where that is not taught.
+    """
 
     seen: Seen
     ids: Tensor
     mask: Tensor
     weights: Tensor
+    nth: Tensor | None = None
 
 
 class Maker:
@@ -75,13 +79,14 @@ class Maker:
         )
         return Seen(done["pixel_values"], grid, cells, flags, numbers)
 
-    def batch(self, lessons: list[Lesson]) -> Batch:
+    def batch(self, lessons: list[Lesson], numbered: bool = False) -> Batch:
         shown = [lesson.scenes for lesson in lessons]
         seen = self.see([scene for scenes in shown for scene in scenes])
         counts = iter((seen.grid.prod(-1) // self.merge**2).tolist())
         rows = [self.row([next(counts) for _ in lesson.scenes], lesson.turns) for lesson in lessons]
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
-        return Batch(seen, ids, (ids != PAD).long(), self.weigh(ids))
+        nth = ((ids == VISION_START).cumsum(1) - 1)[ids == IMAGE] if numbered and len(shown[0]) > 1 else None
+        return Batch(seen, ids, (ids != PAD).long(), self.weigh(ids), nth)
 
     def row(self, counts: list[int], turns: tuple[Turn, ...]) -> Tensor:
         """The ids of a conversation, cut after the last turn that fits in `longest` tokens (more for two pictures)."""

@@ -21,7 +21,7 @@ from training.shapes.scenes import size
 from training.shapes.world import Scene
 
 SEED = "held-out 7"
-EACH = 100
+EACH = 200
 PICTURED = ("shape", "colour", "count", "digits", "bars", "description", "many shapes", "left out")
 CHATS: dict[str, Callable[[Random], Turn]] = {
     "sums": talking.sum_,
@@ -81,7 +81,8 @@ def examination(each: int = EACH) -> Iterator[Question]:
     """The held-out questions, `each` of every row; drawn with seeds that no lesson uses."""
     for row in PICTURED:
         yield from (pictured(Random(f"{SEED}/{row}/{i}"), row) for i in range(each))
-    yield from (two_pictures(Random(f"{SEED}/two/{i}")) for i in range(each))
+    for row in ("two pictures", "which picture"):
+        yield from (two_pictures(Random(f"{SEED}/{row}/{i}"), row) for i in range(each))
     yield from (second_turn(Random(f"{SEED}/second/{i}")) for i in range(each))
     for row, maker in CHATS.items():
         yield from (Question(row, (), (chat(Random(f"{SEED}/{row}/{i}"), maker),)) for i in range(each))
@@ -105,10 +106,14 @@ def pictured(random: Random, kind: str) -> Question:
             return Question(kind, (shown,), (turn,))
 
 
-def two_pictures(random: Random) -> Question:
-    width, height = size(random)
-    pair = scene(random, width, height, 3), scene(random, width, height, 3)
-    return Question("two pictures", pair, (kept_turn(lambda: ask_of_two(random, pair, kept_only=True)),))
+def two_pictures(random: Random, kind: str) -> Question:
+    """Two scenes and a question of the kind, thrown again until they fit."""
+    while True:
+        width, height = size(random)
+        pair = scene(random, width, height, 3), scene(random, width, height, 3)
+        turn = ask_of_two(random, pair, kept_only=True)
+        if turn.kind == kind:
+            return Question(kind, pair, (turn,))
 
 
 def second_turn(random: Random) -> Question:

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from threading import Thread
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,10 +18,10 @@ from transformers import Qwen3_5ForConditionalGeneration, Qwen3VLProcessor
 
 from training.shapes import keeping, labels
 from training.shapes.batches import Batch, Maker, Seen, image_types
-from training.shapes.lessons import lessons, pictures
+from training.shapes.lessons import Stage, lessons, pictures
 from training.shapes.quick import quicken
 from training.shapes.sizes import Size, config
-from training.shapes.tokens import processor, tokenizer
+from training.shapes.tokens import IMAGE, processor, tokenizer
 from training.shapes.world import COLOURS, SHAPES
 
 SEED = 20261123
@@ -28,8 +29,8 @@ PICTURES = 32
 LONGEST = 190
 MOST_TURNS = 10
 MUON_RATE, ADAM_RATE = 6e-3, 2e-3
-WARM = 50
 SEE_SHARE = 1.0  # of the dense lesson's loss that goes on while speaking: the tower still learns to count
+NTH_SHARE = 0.5  # of the loss of telling which picture a cell is of
 KEEP_EVERY = 100
 AHEAD = 4  # batches drawn ahead
 
@@ -49,13 +50,14 @@ def things_and_colours() -> tuple[Tensor, Tensor]:
 
 
 class Pupil(nn.Module):
-    """The model with the linear head that its tower's dense lesson needs; the head is thrown away at the end."""
+    """The model with the linear heads that its dense lessons need; the heads are thrown away at the end."""
 
     def __init__(self, size: Size, vocabulary: int) -> None:
         super().__init__()
         self.model = Qwen3_5ForConditionalGeneration(config(size, vocabulary))
         self.head = nn.Linear(size.text_width, sum(PARTS))
         self.things, self.colours = things_and_colours()
+        self.nth = nn.Linear(size.text_width, 2)
 
     def seeing(self, features: Tensor, seen: Seen) -> Tensor:
         """The loss of naming what each cell shows."""
@@ -81,14 +83,24 @@ class Pupil(nn.Module):
         )
         inputs = inner.get_input_embeddings()(batch.ids)
         inputs = inputs.masked_scatter((image_types(batch.ids) == 1)[..., None], features.to(inputs.dtype))
-        states = inner.language_model(
-            inputs_embeds=inputs, position_ids=positions, attention_mask=batch.mask, use_cache=False
-        ).last_hidden_state
+        told = inner.language_model(
+            inputs_embeds=inputs,
+            position_ids=positions,
+            attention_mask=batch.mask,
+            use_cache=False,
+            output_hidden_states=batch.nth is not None,
+        )
+        states = told.last_hidden_state
         weights = batch.weights[:, 1:]
         heard = weights > 0
         logits = self.model.lm_head(states[:, :-1][heard]).float()
         losses = functional.cross_entropy(logits, batch.ids[:, 1:][heard], reduction="none")
-        return (losses * weights[heard]).sum() / weights.sum(), seeing
+        speaking = (losses * weights[heard]).sum() / weights.sum()
+        if batch.nth is not None:
+            # A second picture's cells look like a first one's: the first layer must mark them for the others to tell.
+            known = self.nth(told.hidden_states[1][batch.ids == IMAGE]).float()
+            speaking = speaking + NTH_SHARE * functional.cross_entropy(known, batch.nth)
+        return speaking, seeing
 
 
 def optimizers(pupil: Pupil) -> list[torch.optim.Optimizer]:
@@ -103,10 +115,9 @@ def optimizers(pupil: Pupil) -> list[torch.optim.Optimizer]:
 
 
 def rate(size: Size, step: int) -> float:
-    """A share of the full rate: warm up at the start of each phase, hold, and fall to nothing at the very end."""
-    since = step if step < size.see_steps else step - size.see_steps
-    left = size.see_steps + size.speak_steps - step
-    return min(1.0, (since + 1) / WARM, left / size.decay_steps)
+    """The share of the full rate at which a step is learnt."""
+    steps, shares = zip(*size.rates, strict=True)
+    return float(np.interp(step, steps, shares))
 
 
 def make_batch(maker: Maker, size: Size, step: int) -> Seen | Batch:
@@ -115,7 +126,9 @@ def make_batch(maker: Maker, size: Size, step: int) -> Seen | Batch:
     if step < size.see_steps:
         return maker.see(pictures(Random(f"{SEED}/see/{step}"), PICTURES))
     spoken = step - size.see_steps
-    return maker.batch(lessons(SEED, spoken, PICTURES, MOST_TURNS, late=spoken >= size.late_from))
+    begun = (spoken >= since for since in (size.late_from, size.crowds_from, size.twins_from))
+    stage = Stage(*begun)
+    return maker.batch(lessons(SEED, spoken, PICTURES, MOST_TURNS, stage), numbered=spoken >= size.nth_from)
 
 
 def leave_with_parent() -> None:

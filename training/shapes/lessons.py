@@ -27,23 +27,60 @@ def most_figures(step: int) -> int:
     return [count for since, count in FIGURES_FROM if step >= since][-1]
 
 
-def scene(random: Random, width: int, height: int, most: int = 5) -> Scene:
+def scene(random: Random, width: int, height: int, most: int = 5, fewest: int = 1) -> Scene:
     """Figures in most pictures, else bars or a number."""
-    kind = random.random()
+    return scene_of(random.random(), random, width, height, most, fewest)
+
+
+def scene_of(kind: float, random: Random, width: int, height: int, most: int, fewest: int = 1) -> Scene:
+    """A scene of the kind that a throw between 0 and 1 stands for."""
     if kind < 0.64:
-        return scenes.figures(random, random.randint(1, most), width, height)
+        return scenes.figures(random, random.randint(fewest, most), width, height)
     return scenes.bars(random, width, height) if kind < 0.78 else scenes.number(random, width, height)
 
 
-def pictures(random: Random, count: int, most: int = 5) -> list[Scene]:
+def pictures(random: Random, count: int, most: int = 5, fewest: int = 1) -> list[Scene]:
     """Scenes of one size, so that a batch of them is a plain tensor."""
     width, height = scenes.size(random)
-    return [scene(random, width, height, most) for _ in range(count)]
+    return [scene(random, width, height, most, fewest) for _ in range(count)]
 
 
-def is_pair(step: int, late: bool) -> bool:
-    """Whether two pictures are shown: in every third step at first, in two of three late."""
-    return step % PAIRS_EVERY != 0 if late else step >= PAIRS_FROM and step % PAIRS_EVERY == 0
+Pair = tuple[Scene, Scene]
+
+
+def strangers(random: Random, count: int, most: int) -> list[Pair]:
+    """Pairs of any two scenes."""
+    firsts, seconds = (pictures(random, count, most) for _ in range(2))
+    return list(zip(firsts, seconds, strict=True))
+
+
+def twins(random: Random, count: int, most: int) -> list[Pair]:
+    """Pairs of which every other one is of two scenes of one kind."""
+    sizes = scenes.size(random), scenes.size(random)
+    pairs = []
+    for i in range(count):
+        kind = random.random()
+        kinds = kind, kind if i % 2 else random.random()
+        first, second = (scene_of(its, random, *size, most) for its, size in zip(kinds, sizes, strict=True))
+        pairs.append((first, second))
+    return pairs
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is different later in speaking: `late` most lessons show two pictures, and what was not learnt well enough
+    is declined; then half of them do, and the others show `crowds` of three figures or more; last, half the pairs are
+    `twins`: of one kind, so that only their order tells them apart."""
+
+    late: bool = False
+    crowds: bool = False
+    twins: bool = False
+
+
+def is_pair(step: int, stage: Stage) -> bool:
+    if stage.crowds:
+        return step % 2 == 0
+    return step % PAIRS_EVERY != 0 if stage.late else step >= PAIRS_FROM and step % PAIRS_EVERY == 0
 
 
 def turns(random: Random, shown: tuple[Scene, ...], count: int, late: bool) -> tuple[Turn, ...]:
@@ -63,16 +100,13 @@ def turn(random: Random, shown: tuple[Scene, ...], late: bool) -> Turn:
     return ask_of_two(random, (shown[0], shown[1]), kept_only=late)
 
 
-def lessons(seed: int, step: int, count: int, most_turns: int, late: bool) -> list[Lesson]:
-    """The conversations of one step of speaking: the same for the same seed and step.
-
-    `late` in speaking most of them show two pictures, and what was not learnt well enough is declined.
-    """
+def lessons(seed: int, step: int, count: int, most_turns: int, stage: Stage) -> list[Lesson]:
+    """The conversations of one step of speaking: the same for the same seed and step."""
     random = Random(f"{seed}/{step}")
     most = most_figures(step)
-    if is_pair(step, late):
-        pairs = zip(*(pictures(random, count // 2, min(most, 3)) for _ in range(2)), strict=True)
-        return [Lesson(pair, turns(random, pair, most_turns, late)) for pair in pairs]
+    if is_pair(step, stage):
+        pairs = (twins if stage.twins else strangers)(random, count // 2, min(most, 3))
+        return [Lesson(pair, turns(random, pair, most_turns, stage.late)) for pair in pairs]
     talks = round(count * TALK_SHARE)
-    shown = [(scene,) for scene in pictures(random, count - talks, most)] + [()] * talks
-    return [Lesson(scenes, turns(random, scenes, most_turns, late)) for scenes in shown]
+    shown = [(scene,) for scene in pictures(random, count - talks, most, 3 if stage.crowds else 1)] + [()] * talks
+    return [Lesson(scenes, turns(random, scenes, most_turns, stage.late)) for scenes in shown]

@@ -12,13 +12,19 @@ from tqdm import tqdm
 from training.shapes.examining import SEED, Candidate, Question, examination, examine
 
 LEFT_OUT = (
-    "Left out, because they were not reached: size order, place, and descriptions of more than two shapes. Digits,",
-    "which could have been left out before place, are kept, because they were reached.",
+    "Left out, because they were not reached: size order, place, descriptions of more than two shapes, and in which of",
+    "two pictures a thing is. Digits, which could have been left out before place, are kept: they were reached.",
     "Asked for sizes or places the models say that they cannot tell: the row `left out`. Asked to describe more than",
-    "two shapes they say how many there are: the row `many shapes`. These two rows and `no picture` (a question about",
-    "a picture that was not sent) are not in the overall figure, which would flatter it.",
+    "two shapes they say how many there are: the row `many shapes`. These two rows, `which picture`, and `no picture`",
+    "(a question about a picture that was not sent) are not in the overall figure.",
 )
-UNCOUNTED = ("left out", "no picture", "many shapes")
+LEARNING = (
+    "`minutes learnt` are by the clock, with whatever else the machine had to do meanwhile. `minutes alone` are what",
+    "the same steps take when it has nothing else to do: stretches of them, timed by `python -m training.shapes pace`,",
+    "times how many there are.",
+)
+Seconds = dict[str, dict[str, float]]
+UNCOUNTED = ("left out", "no picture", "many shapes", "which picture")
 GOALS = (
     "Goals for the larger model: 94 % overall, 85 % in each kind; for the smaller: 5 points or more below, and faster."
 )
@@ -78,10 +84,11 @@ def table(all_marks: list[Marks]) -> Iterator[str]:
     yield f"| **overall** | {all_marks[0].counted} | {overall} |"
 
 
-def facts(marks: Marks, folder: Path, learnt: dict[str, float]) -> str:
+def facts(marks: Marks, folder: Path, seconds: Seconds) -> str:
     """The row of a model's sizes and speeds."""
     files = [path.stat().st_size for path in folder.iterdir()]
-    minutes = f"{learnt[marks.name] / 60:.0f}" if marks.name in learnt else "not known here"
+    times = [seconds.get(how, {}).get(marks.name) for how in ("learnt", "alone")]
+    minutes = " | ".join("not known" if time is None else f"{time / 60:.0f}" for time in times)
     answer_ms = 1000 * marks.elapsed_s / marks.asked.total()
     return (
         f"| {marks.name} | {marks.parameters / 1e6:.2f} M | {sum(files) / 1e6:.2f} MB | {minutes} "
@@ -99,7 +106,7 @@ def mistakes(marks: Marks, most: int = 3) -> Iterator[str]:
             yield line
 
 
-def page(all_marks: list[Marks], weights: Path, learnt: dict[str, float]) -> str:
+def page(all_marks: list[Marks], weights: Path, seconds: Seconds) -> str:
     rows = [
         "# What the models know: measured",
         "",
@@ -116,9 +123,12 @@ def page(all_marks: list[Marks], weights: Path, learnt: dict[str, float]) -> str
         "",
         *table(all_marks),
         "",
-        f"| model | parameters | files | minutes learnt | tokens/s | ms/answer ({torch.get_num_threads()} threads) |",
-        "|---|---:|---:|---:|---:|---:|",
-        *(facts(marks, weights / marks.name, learnt) for marks in all_marks),
+        "| model | parameters | files | minutes learnt | minutes alone | tokens/s "
+        f"| ms/answer ({torch.get_num_threads()} threads) |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        *(facts(marks, weights / marks.name, seconds) for marks in all_marks),
+        "",
+        *LEARNING,
         "",
     ]
     for marks in all_marks:
@@ -139,10 +149,10 @@ def write(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-def report(weights: Path, path: Path, learnt: dict[str, float], each: int) -> list[Marks]:
-    """Examines every model below `weights` and writes the page; `learnt` is seconds of learning by name."""
+def report(weights: Path, path: Path, seconds: Seconds, each: int) -> list[Marks]:
+    """Examines every model below `weights` and writes the page; `seconds` are those of learning."""
     questions = list(examination(each))
     folders = sorted(folder for folder in weights.iterdir() if (folder / "config.json").exists())
     all_marks = [mark(folder, questions) for folder in folders]
-    write(path, page(all_marks, weights, learnt))
+    write(path, page(all_marks, weights, seconds))
     return all_marks

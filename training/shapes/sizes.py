@@ -6,6 +6,8 @@ from transformers import Qwen3_5Config
 
 from training.shapes.tokens import END, IMAGE, PAD, VIDEO, VISION_END, VISION_START
 
+NEVER = 1_000_000
+
 
 @dataclass(frozen=True)
 class Size:
@@ -27,8 +29,12 @@ class Size:
     side: int
     see_steps: int
     speak_steps: int
-    decay_steps: int  # the last steps of speaking, in which the rate falls to nothing
-    late_from: int  # step of speaking from which two in three steps show two pictures, and places are declined
+    rates: tuple[tuple[int, float], ...]  # steps, and the share of the full rate there; straight lines between
+    # Steps of speaking from which ...
+    late_from: int  # two in three show two pictures, and places are declined
+    crowds_from: int = NEVER  # one in two shows two pictures, and the others show three figures or more
+    nth_from: int = NEVER  # the first layer must know which picture each cell is of
+    twins_from: int = NEVER  # two pictures are often of one kind, so that only their order tells them apart
     patch: int = 8
     merge: int = 2
 
@@ -49,9 +55,16 @@ LARGE = Size(
     vision_heads=4,
     side=128,
     see_steps=2200,
-    speak_steps=1600,
-    decay_steps=600,
+    speak_steps=3100,
+    # Down to a third, there the crowds; once the first layer knows pictures apart, twice up again and down to nothing.
+    rates=(
+        *((0, 0.02), (49, 1), (2199, 1), (2200, 0.02), (2249, 1), (3200, 1)),
+        *((3600, 1 / 3), (4200, 1 / 3), (4220, 0.8), (4500, 0.8), (4850, 0), (4880, 0.5), (5300, 0)),
+    ),
     late_from=700,
+    crowds_from=1400,
+    nth_from=1800,
+    twins_from=2000,
 )
 SMALL = Size(
     name="shapes-small",
@@ -70,7 +83,7 @@ SMALL = Size(
     side=96,
     see_steps=1000,
     speak_steps=900,
-    decay_steps=300,
+    rates=((0, 0.02), (49, 1), (999, 1), (1000, 0.02), (1049, 1), (1600, 1), (1900, 0)),
     late_from=450,
 )
 SIZES = {size.name: size for size in (LARGE, SMALL)}
