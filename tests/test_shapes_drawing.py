@@ -281,7 +281,7 @@ def test_the_rate_goes_straight_between_its_points():
 def test_every_step_has_a_rate(size):
     last = size.see_steps + size.speak_steps
     assert size.rates[-1] == (last, 0)
-    assert all(0 <= learning.rate(size, step) <= 1 for step in range(last))
+    assert all(0 < learning.rate(size, step) <= 1 for step in range(last))
 
 
 def test_crowds_hold_three_figures_or_more():

@@ -21,7 +21,7 @@ from training.shapes.scenes import size
 from training.shapes.world import Scene
 
 SEED = "held-out 7"
-EACH = 200
+EACH = 100
 PICTURED = ("shape", "colour", "count", "digits", "bars", "description", "many shapes", "left out")
 CHATS: dict[str, Callable[[Random], Turn]] = {
     "sums": talking.sum_,

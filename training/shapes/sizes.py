@@ -55,11 +55,11 @@ LARGE = Size(
     vision_heads=4,
     side=128,
     see_steps=2200,
-    speak_steps=3100,
-    # Down to a third, there the crowds; once the first layer knows pictures apart, twice up again and down to nothing.
+    speak_steps=2650,
+    # Down to a third, there the crowds; once the first layer knows pictures apart, up again and down to nothing.
     rates=(
         *((0, 0.02), (49, 1), (2199, 1), (2200, 0.02), (2249, 1), (3200, 1)),
-        *((3600, 1 / 3), (4200, 1 / 3), (4220, 0.8), (4500, 0.8), (4850, 0), (4880, 0.5), (5300, 0)),
+        *((3600, 1 / 3), (4200, 1 / 3), (4220, 0.8), (4500, 0.8), (4850, 0)),
     ),
     late_from=700,
     crowds_from=1400,
