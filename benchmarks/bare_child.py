@@ -1,7 +1,8 @@
 """What people do without this project: `model.generate` in one process, one model or two in two threads.
 
-Run by the other benchmarks as `python -m benchmarks.bare_child FOLDER THREADS ROUNDS alone|threads`; prints one JSON
-line with decode rates in tokens/s: of one model alone, or of each of two that generate at the same time.
+Run by the other benchmarks as `python -m benchmarks.bare_child FOLDER THREADS alone|threads`. Says `[]` when it is warm;
+then each line on its input is one round, answered by a JSON line with decode rates in tokens/s: of one model alone, or of
+each of two that generate at the same time.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from benchmarks.common import PROMPT, TOKENS
 
 
 def main() -> None:
-    """Load, warm up, measure, print."""
-    folder, threads, rounds, mode = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    """Load, warm up, then measure whenever asked."""
+    folder, threads, mode = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -28,7 +29,9 @@ def main() -> None:
         [{"role": "user", "content": PROMPT}], add_generation_prompt=True, return_tensors="pt", return_dict=True
     )
     _all(models, ids)
-    print(json.dumps([_all(models, ids) for _ in range(rounds)]))
+    print([], flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(_all(models, ids)), flush=True)
 
 
 class _Clock:

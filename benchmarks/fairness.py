@@ -2,8 +2,8 @@
 
 All in one run on one machine, order alternated, medians of at least five rounds:
 1. together: two transformers workers, one thread each, through `Race`: each side's decode rate over its own rate alone;
-   beside it what the machine itself allows, two bare `model.generate` in two processes without any of ours, and
-   two models in two threads of one process, one torch thread each (what nearly every demo does);
+   beside it, in the same rounds, what the machine itself allows (two bare `model.generate` in two processes without any
+   of ours), and two models in two threads of one process, one torch thread each (what nearly every demo does);
 2. stack: decode rate at our client over a bare `model.generate` with the same threads; time to first token over that of
    the same server asked directly;
 3. in turn: figures of a side in an in-turn race over those of that side asked alone.
@@ -82,35 +82,53 @@ def rate(answer: Answer) -> float:
 
 
 def together(spec: ModelSpec, rounds: int) -> dict[str, list[float]]:
-    """Share of its own rate that each side keeps: two workers in a race, two bare processes, two threads."""
-    kept = []
-    with engines(replace(spec, key="one"), replace(spec, key="two"), threads=1) as pair:
+    """Share of its own rate, taken in the same round, that each side keeps: of two workers in a race, of two bare
+    processes, of two threads; and what the race keeps of what the bare processes keep."""
+    folder = str(weights.locate(spec, Settings().cache))
+    kept: dict[str, list[float]] = {"race": [], "bare": [], "threads": [], "race / bare": []}
+    with (
+        engines(replace(spec, key="one"), replace(spec, key="two"), threads=1) as pair,
+        bare(folder, 1, "alone") as one,
+        bare(folder, 1, "alone") as two,
+        bare(folder, 1, "threads") as threads,
+    ):
         for n in range(rounds):
             own = {side: rate(alone(engine, f"{n} {side}")) for side, engine in zip(SIDES, pair, strict=True)}
+            bare_own = [asked(child) for child in (one, two)]
             done = both(pair, "together", SIDES[n % 2], f"{n}")
-            kept += [rate(done.side(side)) / own[side] for side in SIDES]
-    folder = str(weights.locate(spec, Settings().cache))
-    one = [rates[0] for rates in bare(folder, 1, rounds, "alone")]
-    own_rate = common.spread(one)["median"]
-    two = [share / own_rate for rates in bare(folder, 1, rounds, "threads") for share in rates]
-    three = [share / own_rate for share in bare_together(folder, rounds)]
-    return {"two processes": kept, "two threads": two, "two bare processes": three}
+            race = [rate(done.side(side)) / own[side] for side in SIDES]
+            bare_both = asked(one, two)
+            allowed = [now / then for (now,), ((then,),) in zip(bare_both, bare_own, strict=True)]
+            kept["race"] += race
+            kept["bare"] += allowed
+            kept["race / bare"].append(sum(race) / sum(allowed))
+            kept["threads"] += [each / bare_own[0][0][0] for each in asked(threads)[0]]
+    return kept
 
 
-def bare_together(folder: str, rounds: int) -> list[float]:
-    """Rates of two bare processes that generate at the same time; the first and last round of each may have been
-    partly alone, so they are left out."""
-    command = [sys.executable, "-m", "benchmarks.bare_child", folder, "1", str(rounds + 2), "alone"]
-    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in SIDES]
-    rates = [json.loads(process.communicate()[0].splitlines()[-1]) for process in running]
-    return [rate for each in rates for (rate,) in each[1:-1]]
+@contextmanager
+def bare(folder: str, threads: int, mode: str) -> Iterator[subprocess.Popen[str]]:
+    """A warm `benchmarks.bare_child`, ended afterwards."""
+    command = [sys.executable, "-m", "benchmarks.bare_child", folder, str(threads), mode]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            heard(child)
+            yield child
+        finally:
+            child.communicate()
 
 
-def bare(folder: str, threads: int, rounds: int, mode: str) -> list[list[float]]:
-    """Rates of `benchmarks.bare_child`."""
-    command = [sys.executable, "-m", "benchmarks.bare_child", folder, str(threads), str(rounds), mode]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    rates: list[list[float]] = json.loads(done.stdout.splitlines()[-1])
+def asked(*children: subprocess.Popen[str]) -> list[list[float]]:
+    """The rates of each of these, generating at the same time."""
+    for child in children:
+        assert child.stdin
+        print("go", file=child.stdin, flush=True)
+    return [heard(child) for child in children]
+
+
+def heard(child: subprocess.Popen[str]) -> list[float]:
+    assert child.stdout
+    rates: list[float] = json.loads(child.stdout.readline())
     return rates
 
 
@@ -118,15 +136,14 @@ def stack(spec: ModelSpec, rounds: int, threads: int) -> dict[str, list[float]]:
     """Our client's rate over the bare one's, and the time to first token that we add, in ms."""
     folder = str(weights.locate(spec, Settings().cache))
     shares, added = [], []
-    for n in range(rounds):
-        with engines(spec, threads=threads) as (engine,):
-            assert isinstance(engine, LocalEngine)
-            ours = alone(engine, f"a{n}")
+    with engines(spec, threads=threads) as (engine,), bare(folder, threads, "alone") as child:
+        assert isinstance(engine, LocalEngine)
+        for n in range(rounds):
+            shares.append(rate(alone(engine, f"a{n}")) / asked(child)[0][0])
             added += [
                 1000 * ((alone(engine, f"b{n}{k}").timing.ttft_s or 0) - direct_ttft_s(engine, f"c{n}{k}"))
                 for k in range(3)
             ]
-        shares.append(rate(ours) / bare(folder, threads, 1, "alone")[0][0])
     return {"rate": shares, "ttft_ms": added}
 
 
@@ -174,9 +191,10 @@ def main() -> None:
     with engines(quick, spec, threads=2) as pair:
         turns = in_turn(pair, ROUNDS)
     found = {
-        "together, two processes: share of own rate": kept["two processes"],
-        "together, two bare processes without our app": kept["two bare processes"],
-        "together, two threads of one process": kept["two threads"],
+        "together, a race of two workers: share of own rate": kept["race"],
+        "together, two bare processes without our app": kept["bare"],
+        "together, what a race keeps / what two bare processes keep": kept["race / bare"],
+        "together, two threads of one process": kept["threads"],
         "our client's rate / bare model.generate": cost["rate"],
         "time to first token we add to the bare server (ms)": cost["ttft_ms"],
         "in turn / alone, decode rate": turns["rate"],

@@ -39,8 +39,9 @@ HEARTBEAT_S = 0.4
 """A snapshot at least this often, changed or not: a page can only be stopped between two of them."""
 
 MEMORY_EVERY_S = 0.5
-"""Reading a process tree's memory costs milliseconds, so it is done by the watcher, never by a reader."""
-
+MEMORY_SHARE = 0.01
+"""Reading a process's memory walks its page tables, 20 ms a gigabyte: the watcher does it, never a reader, and for at
+most this share of the time, for the core it takes is one that a model answers on."""
 
 LAST_READING_S = 1.0
 """No longer than this for them: a model whose load was stopped goes on loading, and its thread with it."""
@@ -133,8 +134,7 @@ class Race:
                 yield self.now
                 self._take(max(every_s(), 0.005))
                 if time.monotonic() >= memory_at and not self.now.final:
-                    self._look_at_memory()
-                    memory_at = time.monotonic() + MEMORY_EVERY_S
+                    memory_at = self._look_at_memory()
             runner.join(LAST_READING_S)  # the last readings of memory come after the last text
             self._drain()
             yield self.now
@@ -178,10 +178,14 @@ class Race:
         alone = len(self._lanes) < len(SIDES) or self.now.pacing == "in_turn"
         return not alone and all(lane.entrant.engine.local for lane in self._lanes.values())
 
-    def _look_at_memory(self) -> None:
+    def _look_at_memory(self) -> float:
+        """Read what both hold; returns when to do so next."""
+        began_s = time.monotonic()
         for side, lane in self._lanes.items():
             if lane.watch and not self.now.side(side).final:
                 self._apply(side, Measured(_reading(lane.watch)))
+        now_s = time.monotonic()
+        return now_s + max(MEMORY_EVERY_S, (now_s - began_s) / MEMORY_SHARE)
 
     # -- runner: one thread for the race, and one reader per side --
 

@@ -24,7 +24,7 @@ import psutil
 from playground.types import Memory
 
 KERNEL = "VmHWM of the model's process, reset before the answer"
-SAMPLED = "highest resident memory seen about 4 times a second"
+SAMPLED = "highest resident memory seen in readings during the answer"
 NVML = "GPU memory of the model's process by NVML, highest seen"
 DEVICE_DELTA = "device_delta: GPU memory in use now minus before the model, highest seen"
 GONE = "the model's process has ended"

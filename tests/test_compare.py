@@ -13,7 +13,7 @@ from playground.compare import Entrant, Race
 from playground.engines.base import Stream
 from playground.errors import StreamError, WorkerError
 from playground.line import Line
-from playground.types import SIDES, Comparison, Event, Image, Loading, Message, Pacing, Sampling, Side
+from playground.types import SIDES, Comparison, Event, Image, Loading, Memory, Message, Pacing, Sampling, Side
 from tests.fakes import LIMIT_S, ScriptedEngine, Step, answer, comparison
 
 QUESTION = (Message("user", "What is 2 + 2?"),)
@@ -626,3 +626,23 @@ def test_memory_is_read_while_text_comes_and_once_more_at_the_end(gate: threadin
     done = list(shots)[-1]
     assert done.left.memory.peak_bytes > live.memory.peak_bytes
     assert done.right.memory.weights_bytes == 7
+
+
+def test_memory_that_is_slow_to_read_is_read_rarely(gate: threading.Event, monkeypatch: pytest.MonkeyPatch):
+    """A large model's page tables take a core for longer: that core answers."""
+    monkeypatch.setattr("playground.compare.MEMORY_EVERY_S", 0.01)
+    left = ScriptedEngine(script=[(0.0, "a"), gate], local=True)
+    watch, began = left.watch_memory(), time.monotonic()
+    readings: list[float] = []
+
+    def read() -> Memory:
+        readings.append(time.monotonic() - began)
+        time.sleep(0.05)
+        return Memory(peak_bytes=len(readings))
+
+    monkeypatch.setattr(watch, "read", read)
+    monkeypatch.setattr(left, "watch_memory", lambda: watch)
+    shots = race(left, ScriptedEngine(local=True)).snapshots(lambda: 0.01)
+    follow_until(shots, lambda _: time.monotonic() - began > 1.0)
+    gate.set()
+    assert list(shots)[-1].left.memory.peak_bytes == len(readings) == 2, readings
