@@ -1,8 +1,8 @@
 """What people do without this project: `model.generate` in one process, one model or two in two threads.
 
-Run by the other benchmarks as `python -m benchmarks.bare_child FOLDER THREADS alone|threads`. Says `[]` when it is warm;
-then each line on its input is one round, answered by a JSON line with decode rates in tokens/s: of one model alone, or of
-each of two that generate at the same time.
+Run by the other benchmarks as `python -m benchmarks.bare_child FOLDER THREADS alone|threads`. Says `[]` when it is
+warm; then each line on its input is one round, answered by a JSON line with decode rates in tokens/s: of one model
+alone, or of each of two that generate at the same time.
 """
 
 from __future__ import annotations
