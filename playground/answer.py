@@ -108,6 +108,15 @@ def timed(answer: Answer) -> Answer:
     return replace(answer, usage=usage, timing=meter.timing(answer.stamps, usage, chars, answer.load_s))
 
 
+AT_WORK = ("reading", "thinking", "writing")
+
+
+def collide(left: Answer, right: Answer) -> bool:
+    """Both worked at the same moment, or one answers at this moment while the other loads."""
+    now = {left.status, right.status}
+    return ("loading" in now and not now.isdisjoint(AT_WORK)) or overlap(left.stamps, right.stamps)
+
+
 def overlap(left: Stamps, right: Stamps) -> bool:
     """Both were at work at the same moment, from sent to last chunk (or still running)."""
     if left.sent_s is None or right.sent_s is None:

@@ -15,7 +15,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
-from playground.answer import Change, Failed, Held, Measured, Ready, Stopped, advance, overlap, timed
+from playground.answer import Change, Failed, Held, Measured, Ready, Stopped, advance, collide, timed
 from playground.engines.base import Engine, MemoryWatch, Stream
 from playground.errors import PlaygroundError, PromptError
 from playground.line import Line
@@ -166,7 +166,7 @@ class Race:
 
     def _settle(self) -> None:
         """Work out live figures, and whether the two sides stood in each other's way."""
-        contended = self._share_device() and overlap(self.now.left.stamps, self.now.right.stamps)
+        contended = self._share_device() and collide(self.now.left, self.now.right)
         for side in self._lanes:
             answer = self.now.side(side)
             answer = answer if answer.final else timed(replace(answer, usage=Usage()))

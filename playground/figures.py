@@ -139,7 +139,7 @@ def badges(answer: Answer) -> list[tuple[str, str]]:
             ("cold", "first answer since the model was loaded: caches were empty, so it is slower than later ones")
         )
     if answer.contended:
-        marks.append(("contended", "both models ran on this machine at the same time and slowed each other"))
+        marks.append(("contended", "the other model worked on this machine at the same time: they slowed each other"))
     if answer.elsewhere:
         marks.append(("elsewhere", "it ran on another machine: the network is in its times, and its memory is unknown"))
     if answer.usage.cached_tokens:

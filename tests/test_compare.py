@@ -251,6 +251,14 @@ def test_together_they_overlap_and_are_contended_only_when_both_run_here(
 # -- the device --
 
 
+def test_a_model_that_loads_is_in_the_way_of_one_that_answers(gate: threading.Event):
+    loading = ScriptedEngine(local=True, loading=[Loading("reading the weights"), gate])
+    shots = race(ScriptedEngine(local=True, script=WORDS), loading).snapshots(lambda: 0.01)
+    assert follow_until(shots, side_is("left", "done")).left.contended
+    gate.set()
+    assert list(shots)[-1].left.contended
+
+
 def test_two_races_on_one_device_do_not_overlap():
     device = Line()
     engines = [ScriptedEngine(script=WORDS, local=True) for _ in range(4)]
