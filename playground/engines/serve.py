@@ -16,6 +16,7 @@ from playground.tokens import Counter
 from playground.types import Loading, Message
 
 QUANTIZATIONS = ("bnb-4bit", "bnb-8bit")
+QUANTISED = Path(__file__).with_name("quantised_child.py")
 CODE = (
     "{name} comes with Python code of its own, which would run here with all your rights, so it was not loaded. "
     "If you trust its authors, write `trust_remote_code = true` into the row {key} of your models file."
@@ -29,9 +30,11 @@ class TransformersEngine(LocalEngine):
     _counter: Counter | None = None
 
     def _command(self, place: Path | None, port: int) -> Sequence[str]:
-        command = [sys.executable, "-P", "-m", "transformers.cli.transformers", "serve", "--host", "127.0.0.1"]
+        quantised = self.spec.quantization in QUANTIZATIONS
+        program = [str(QUANTISED)] if quantised else ["-m", "transformers.cli.transformers"]
+        command = [sys.executable, "-P", *program, "serve", "--host", "127.0.0.1"]
         command += ["--port", str(port), "--model-timeout", "-1"]
-        if self.spec.quantization in QUANTIZATIONS:
+        if quantised:
             command += ["--quantization", self.spec.quantization]
         if self.spec.trust_remote_code:
             command += ["--trust-remote-code"]

@@ -56,3 +56,14 @@ def test_the_server_is_told_of_that_file():
 
     told = params(Namespace(model="m.gguf", port=1, context=512, threads=0, mmproj="p.gguf"))
     assert told.mmproj.path == "p.gguf"
+
+
+@pytest.mark.parametrize(("quantization", "program"), [("", False), ("bnb-4bit", True), ("bnb-8bit", True)])
+def test_only_what_bitsandbytes_quantises_is_served_by_the_program_that_mends_it(
+    tmp_path: Path, quantization: str, program: bool
+):
+    command = list(TransformersEngine(replace(FOLDER, quantization=quantization), tmp_path)._command(tmp_path, 1))
+    assert ("quantised_child.py" in command[2]) is program
+    assert ("transformers.cli.transformers" in command) is not program
+    assert ("--quantization" in command) is program
+    assert "serve" in command
