@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,7 +76,9 @@ def add_shared_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) ->
     parser.add_argument(
         "--models", type=Path, default=_path(env, "MODELS"), metavar="FILE", help="more models, as TOML"
     )
-    parser.add_argument("--threads", type=int, default=_int(env, "THREADS"), help="CPU threads of each local model")
+    parser.add_argument(
+        "--threads", type=_count, default=_read(env, "THREADS", _count), help="CPU threads of each local model"
+    )
     parser.add_argument(
         "--cache",
         type=Path,
@@ -110,7 +112,7 @@ def page_parser(env: Mapping[str, str], storage: Path = STORAGE) -> argparse.Arg
     parser.add_argument("--pair", default=_env(env, "PAIR"), metavar="NAME", help="a named pair, or auto (the default)")
     add_shared_flags(parser, env)
     parser.add_argument("--host", default=_env(env, "HOST", _host(env)), help="address to listen on")
-    parser.add_argument("--port", type=int, default=_int(env, "PORT", 7860), help="port to listen on")
+    parser.add_argument("--port", type=_port, default=_read(env, "PORT", _port, 7860), help="port to listen on")
     parser.add_argument(
         "--share", action="store_true", default=_is_on(env, "SHARE"), help="public link through gradio.live"
     )
@@ -201,13 +203,28 @@ def _path(env: Mapping[str, str], name: str) -> Path | None:
     return Path(value) if value else None
 
 
-def _int(env: Mapping[str, str], name: str, default: int | None = None) -> int | None:
+def _read(env: Mapping[str, str], name: str, kind: Callable[[str], int], default: int | None = None) -> int | None:
+    """The variable's value; argparse would name the flag, which nobody has written, in its error."""
     value = _env(env, name)
     try:
-        return int(value) if value else default
-    except ValueError:
-        print(f"PLAYGROUND_{name} must be a whole number, not {value!r}", file=sys.stderr)
+        return kind(value) if value else default
+    except argparse.ArgumentTypeError as error:
+        print(f"PLAYGROUND_{name}: {error}", file=sys.stderr)
         raise SystemExit(2) from None  # as argparse does for a flag
+
+
+def _count(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if not count:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return count
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isdecimal() else 0
+    if not 0 < port < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, a whole number from 1 to 65535")
+    return port
 
 
 def _seconds(text: str) -> float:

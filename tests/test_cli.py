@@ -239,7 +239,7 @@ def test_a_wrong_environment_variable_is_named(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setenv("PLAYGROUND_THREADS", "all")
     code, _, err = run("models")
     assert code == 2
-    assert "PLAYGROUND_THREADS must be a whole number, not 'all'" in err
+    assert "PLAYGROUND_THREADS: 'all' is not a whole number from 1 on" in err
 
 
 # -- models --

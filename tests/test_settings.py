@@ -152,8 +152,11 @@ def test_the_environment_of_the_process_is_read_when_none_is_given(monkeypatch: 
         ([], {"PLAYGROUND_STALL_S": "soon"}, "--stall-s"),
         (["--blind-draw", "best"], {}, "'best' is not one of uniform, widest"),
         ([], {"PLAYGROUND_BLIND_DRAW": "best"}, "--blind-draw"),
-        ([], {"PLAYGROUND_PORT": "http"}, "PLAYGROUND_PORT must be a whole number, not 'http'"),
-        ([], {"PLAYGROUND_THREADS": "2.5"}, "PLAYGROUND_THREADS must be a whole number, not '2.5'"),
+        ([], {"PLAYGROUND_PORT": "http"}, "PLAYGROUND_PORT: 'http' is not a port, a whole number from 1 to 65535"),
+        ([], {"PLAYGROUND_THREADS": "2.5"}, "PLAYGROUND_THREADS: '2.5' is not a whole number from 1 on"),
+        (["--threads", "0"], {}, "argument --threads: '0' is not a whole number from 1 on"),
+        (["--port", "70000"], {}, "argument --port: '70000' is not a port, a whole number from 1 to 65535"),
+        (["--port", "-1"], {}, "argument --port: '-1' is not a port"),
     ],
 )
 def test_wrong_usage_exits_with_two_and_names_what_was_wrong(

@@ -174,3 +174,11 @@ def test_where_no_server_says_anything_of_itself_there_is_no_line_for_it() -> No
     text = Tags(show.all_figures(PAIR)).text
     assert "server's" not in text
     assert "cache" not in text
+
+
+@pytest.mark.parametrize(
+    ("url", "said"), [("http://127.0.0.1:8000", "a server of this machine"), ("https://api.example.org", "elsewhere")]
+)
+def test_a_card_tells_a_server_of_this_machine_from_one_elsewhere(url: str, said: str):
+    spec = ModelSpec("m", "M", "openai", "x", base_url=url)
+    assert f">{said}<" in show.card(spec, EngineState("elsewhere"))

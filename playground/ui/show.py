@@ -48,7 +48,7 @@ def chip(text: str, tone: str = "", title: str = "") -> str:
 
 def card(spec: ModelSpec, state: EngineState) -> str:
     """What one gets from a model, before asking: state, engine, what it reads, size."""
-    return about(spec, chip(_state(state), _TONES.get(state.name, ""), state.error))
+    return about(spec, chip(_state(spec, state), _TONES.get(state.name, ""), state.error))
 
 
 def about(spec: ModelSpec, *before: str) -> str:
@@ -66,7 +66,9 @@ def parameters(billions: float) -> str:
     return f"{billions:g}B parameters" if billions >= 1 else f"{billions * 1000:g}M parameters"
 
 
-def _state(state: EngineState) -> str:
+def _state(spec: ModelSpec, state: EngineState) -> str:
+    if state.name == "elsewhere" and spec.local:
+        return "a server of this machine"  # not started by this app, so what it does is not known
     if state.name != "loading":
         return _STATES[state.name]
     return f"{state.stage or 'loading'}{_share(state.done, state.total)}"
