@@ -29,6 +29,7 @@ def house(tmp_path: Path) -> Iterator[Parts]:
     rows = "".join(
         f'[[model]]\nkey = "{key}"\ntitle = "{key.title()}9 2B"\nengine = "openai"\nsource = "acme/{key}"\n'
         f'base_url = "http://example.invalid"\nreads_images = {str(key != "osprey").lower()}\n'
+        "sampling = { top_k = 20, min_p = 0.05, presence_penalty = 1.5 }\n"
         for key in KEYS
     )
     (tmp_path / "models.toml").write_text(rows, encoding="utf-8")
@@ -99,6 +100,15 @@ def test_no_snapshot_before_the_vote_names_a_model_and_the_first_after_it_does(h
         "true",
         "true",
     )
+
+
+def test_a_vote_keeps_the_sampling_that_came_from_the_rows_of_its_models(house: Parts) -> None:
+    visit = visit_with(house)
+    asked(visit, sampling=dict.fromkeys(SIDES, Sampling(temperature=0.3)))
+    vote(visit)
+    (row,) = rows(house)
+    names = ("temperature", "top_k", "min_p", "presence_penalty")
+    assert [[row[f"{name}_{letter}"] for name in names] for letter in "ab"] == [["0.3", "20", "0.05", "1.5"]] * 2
 
 
 def test_a_vote_that_cannot_be_written_reveals_nothing(house: Parts) -> None:

@@ -81,7 +81,8 @@ def test_a_vote_keeps_all_that_was_asked_and_answered():
         usage=Usage(9, 10, 11, 12, "server"),
         memory=Memory(90_000_000, 150_000_000, 140_000_000, method="PSS"),
     )
-    sampling = {"left": Sampling(0.7, 0.9, 256, 42, thinking=False), "right": Sampling()}
+    asked = Sampling(0.7, 0.9, 256, 42, thinking=False, top_k=40, min_p=0.05, presence_penalty=1.5)
+    sampling = {"left": asked, "right": Sampling()}
     vote = cast(
         left=left,
         prompt_id="maths-1",
@@ -133,6 +134,10 @@ def test_a_vote_keeps_all_that_was_asked_and_answered():
         "quantization_a": "Q4_1",
         "temperature_a": "0.7",
         "top_p_a": "0.9",
+        "top_k_a": "40",
+        "min_p_a": "0.05",
+        "presence_penalty_a": "1.5",
+        "presence_penalty_b": "",
         "max_tokens_a": "256",
         "seed_a": "42",
         "thinking_a": "false",
@@ -140,7 +145,7 @@ def test_a_vote_keeps_all_that_was_asked_and_answered():
         "counted": "true",
         "not_counted_reason": "",
         "app_version": __version__,
-        "schema_version": "3",
+        "schema_version": "4",
         "script": "",
         "markdown_a": "0",
         "voter": "v-1",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from playground.votes import traits
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _SIDE_1 = (
     "status finish_reason images_sent notice load_s ttft_s ttfa_s total_s decode_tokens_per_s chars_per_s "
@@ -25,7 +25,8 @@ _REST_2 = (
     "weights_bytes process_bytes memory_method cold contended elsewhere images_sent "
     "engine revision quantization temperature top_p max_tokens seed thinking"
 )
-FIGURES: tuple[str, ...] = (*_LOOKED_AT_2.split(), "markdown", *_REST_2.split())
+_REST_4 = _REST_2.replace("top_p ", "top_p top_k min_p presence_penalty ")
+FIGURES: tuple[str, ...] = (*_LOOKED_AT_2.split(), "markdown", *_REST_4.split())
 """What is kept of each side: `ttft_s` stands in the columns `ttft_s_a` and `ttft_s_b`."""
 _END_2 = (
     "prompt_sha256 prompt_chars system_sha256 system_chars app_version schema_version "
@@ -58,6 +59,12 @@ HEADERS: Mapping[int, tuple[str, ...]] = {
         "vote_id battle_id supersedes voted_at voter model_a model_b winner counted not_counted_reason checks",
         "blind pacing first_side turn prompt_id script image_sha256 decision_s",
         _sides(f"{_LOOKED_AT_2} markdown {_REST_2}"),
+        _END_2,
+    ),
+    4: _columns(
+        "vote_id battle_id supersedes voted_at voter model_a model_b winner counted not_counted_reason checks",
+        "blind pacing first_side turn prompt_id script image_sha256 decision_s",
+        _sides(f"{_LOOKED_AT_2} markdown {_REST_4}"),
         _END_2,
     ),
 }
@@ -107,7 +114,13 @@ def _from_2(row: Row) -> Row:
     return {**row, **cells, **dict.fromkeys(unlogged, ""), "schema_version": "3"}
 
 
-STEPS: Mapping[int, Callable[[Row], Row]] = {1: _from_1, 2: _from_2}
+def _from_3(row: Row) -> Row:
+    """Schema 4 knows all of the sampling; what an older row was asked beyond it stays unknown."""
+    cells = {f"{name}_{letter}": "" for name in ("top_k", "min_p", "presence_penalty") for letter in "ab"}
+    return {**row, **cells, "schema_version": "4"}
+
+
+STEPS: Mapping[int, Callable[[Row], Row]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """From each older schema to the next."""
 
 
