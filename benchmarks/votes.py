@@ -140,6 +140,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "three, one often undefeated": {"gaps": [450, 0, -100], "per_pair": 12, "voters": 30},
     "40 voters with tastes of their own": {"gaps": [0, 0, 0], "per_pair": 150, "voters": 40, "tastes": 200},
     "100 voters with tastes of their own": {"gaps": [0, 0, 0], "per_pair": 150, "voters": 100, "tastes": 200},
+    "20 voters with tastes of their own": {"gaps": [0, 0, 0], "per_pair": 150, "voters": 20, "tastes": 200},
+    "20 voters without, many votes": {"gaps": [150, 0, -100], "per_pair": 100, "voters": 20},
     "40 such voters, taken as unknown": {
         "gaps": [0, 0, 0],
         "per_pair": 150,

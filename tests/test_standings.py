@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import random
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from playground import cli, standings, votes
 from playground.standings import Filter, effective, rating, shares, table
@@ -284,6 +286,27 @@ def test_voters_who_vote_alike_widen_the_interval():
     assert wide
     assert narrow
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
+
+
+@pytest.mark.parametrize("voters", [20, 21, 40, 100, 50_000])
+def test_few_voters_with_many_votes_reach_as_far_as_students_t(voters: int):
+    full = math.sqrt(voters / (voters - 1)) * stats.t.ppf(0.975, voters - 1)
+    assert rating.reach(10**9, voters) == pytest.approx(full, abs=1e-3)
+    assert rating.reach(voters, voters) == pytest.approx(stats.norm.ppf(0.975))
+    assert rating.reach(2 * voters, voters) == pytest.approx((full + stats.norm.ppf(0.975)) / 2, abs=1e-3)
+
+
+def test_a_handful_of_rounds_is_never_surer_than_many():
+    """The 2.5 % quantile of 100 draws lies, on average, where 2.5 % of all draws lie beyond."""
+    outcome = np.repeat([1, 2], 200).astype(np.int32)  # the one wins as often as the other
+    many = rating.ratings(outcome, None, 2, 4_000)[0]
+    widths = []
+    for seed in range(40):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(rating, "_SEED", seed)
+            few = rating.ratings(outcome, None, 2, 100)[0]
+        widths.append(few.high - few.low)
+    assert np.mean(widths) == pytest.approx(many.high - many.low, rel=0.04)
 
 
 def test_the_same_votes_give_the_same_intervals():

@@ -121,11 +121,13 @@ def _until_killed(path: Path, name: str, threads: int, longest: int, after_s: fl
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How often intervals held the truth, over all models and by model; how often some model never lost or won."""
+    """How often intervals held the truth, over all models and by model; how often some model never lost or won; and
+    the median width of an interval in points."""
 
     covered: float
     by_model: list[float]
     undefeated: float
+    width: float
 
 
 def coverage(
@@ -151,6 +153,7 @@ def coverage(
     truth = rating.strengths((ties / 2 + (1 - ties) * share) * (1 - np.eye(models)))
     first, second = (np.repeat(side, per_pair).astype(np.int32) for side in np.triu_indices(models, 1))
     held, extreme = np.zeros(models), 0
+    widths: list[float] = []
     for _ in range(simulations):
         voter = np.unique(rng.integers(voters, size=len(first)), return_inverse=True)[1].astype(np.int32)
         seen = strength + tastes * rng.standard_normal((voters, models))
@@ -161,6 +164,7 @@ def coverage(
         outcome = rating.outcomes(winner, loser, tied, models)
         found = rating.ratings(outcome, voter if known else None, models, rounds)
         held += [one.low <= true <= one.high for one, true in zip(found, truth, strict=True)]
+        widths += [one.high - one.low for one in found]
         total = np.bincount(first, minlength=models) + np.bincount(second, minlength=models)
         wins = (
             np.bincount(winner[~tied], minlength=models)
@@ -168,7 +172,7 @@ def coverage(
         )
         extreme += bool(((wins == 0) | (wins == total)).any())
     by_model = held / simulations
-    return Coverage(float(by_model.mean()), by_model.tolist(), extreme / simulations)
+    return Coverage(float(by_model.mean()), by_model.tolist(), extreme / simulations, float(np.median(widths)))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,17 @@ The interval is a Bayesian bootstrap (Rubin 1981) over voters: in each round eve
 as a draw from an exponential distribution, and each half of a virtual draw as one from Gamma(1/2). With two models and
 one vote a voter this is exactly Jeffreys' interval, which holds for models that never lost or won, where resampling
 with replacement has nothing to vary and gives a width of zero.
+
+Voters who cast many votes each are few draws of an unknown spread, and the bootstrap knows that spread too well: there
+the interval reaches as far as Student's t for that many voters does, at an expanded quantile of the rounds (Hesterberg,
+"What Teachers Should Know About the Bootstrap", 2015). See `reach`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +28,7 @@ FEWEST_VOTERS = 20
 """With fewer voters, or voters who are not known, votes are resampled one by one; that speaks of these voters only."""
 _SEED = 20261123
 _CELLS = 1 << 22
+_Z = NormalDist().inv_cdf(0.975)
 _MIDDLE, _SCALE = 1000.0, 400.0
 
 Wins = NDArray[np.float64]
@@ -72,8 +79,24 @@ def ratings(outcome: Codes, voter: Codes | None, models: int, rounds: int) -> li
     counts = np.bincount(outcome, minlength=2 * models * models).astype(np.float64)
     values = strengths(wins(counts, models) + virtual(models))
     drawn = np.array([strengths(won) for won in _drawn(outcome, voter, models, rounds)])
-    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
+    beyond = NormalDist().cdf(-reach(len(outcome), len(outcome) if voter is None else int(voter.max()) + 1))
+    low, high = np.quantile(drawn, (beyond, 1 - beyond), axis=0, method="weibull")  # holds what it says, for any rounds
     return [Rating(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)]
+
+
+def reach(votes: int, voters: int) -> float:
+    """How many standard deviations a 95 % interval reaches to either side.
+
+    1.96 where every voter cast one vote: the spread of votes follows from their share, and nothing is estimated. With
+    ever more votes a voter, what Cameron and Miller ("A Practitioner's Guide to Cluster-Robust Inference", 2015) ask of
+    few clusters: Student's t of one fewer than there are voters, times sqrt(voters / (voters - 1)). Between the two, in
+    proportion to the votes that are not their voter's first.
+    """
+    if votes <= voters or voters < 2:
+        return _Z
+    free = voters - 1
+    student = _Z + (_Z**3 + _Z) / (4 * free) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * free**2)
+    return _Z + (math.sqrt(voters / free) * student - _Z) * (1 - voters / votes)
 
 
 def _drawn(outcome: Codes, voter: Codes | None, models: int, rounds: int) -> Iterator[Wins]:
