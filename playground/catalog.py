@@ -211,7 +211,20 @@ def _row(table: Table, where: str) -> ModelSpec:
         raise CatalogError(f"{where}: the field `source` is missing; it says where the weights are.")
     if whole.get("mmproj") and table["engine"] != "llama.cpp":
         raise CatalogError(f"{where}: `mmproj` is for the engine llama.cpp; {table['engine']} has no use for it.")
+    if whole.get("adapter"):
+        _check_adapter(whole, where)
     return ModelSpec(**whole | {name: Sampling(**table[name]) for name in _SAMPLINGS if name in table})
+
+
+def _check_adapter(table: Table, where: str) -> None:
+    """It is for an engine that can use it, and looks like a place. Raises CatalogError."""
+    adapter, engine = table["adapter"], table["engine"]
+    if engine != "transformers":
+        raise CatalogError(f"{where}: `adapter` is for the engine transformers; {engine} has no use for it.")
+    if not {"/", "\\"} & set(adapter) or "://" in adapter:
+        raise CatalogError(
+            f"{where}: `adapter` is {adapter!r}; it must be a folder, such as ./my-adapter, or a repository ORG/NAME."
+        )
 
 
 def _check(table: Table, where: str, known: Iterable[str]) -> None:

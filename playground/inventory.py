@@ -141,6 +141,8 @@ def fetch_bytes(spec: ModelSpec, found: fit.Fit) -> int | None:
         return wheel.wheel_bytes
     if spec.engine == "llama.cpp":
         return found.weights_bytes
+    if spec.adapter:  # one of the two may be here
+        return None
     try:
         return sizes.checkpoint_bytes(needs.config_of(spec, fit.Stored()))
     except Unknown:

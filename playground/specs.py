@@ -43,7 +43,8 @@ class ModelSpec:
 
     `context_tokens` is what this row reads and reserves memory for, `trained_context_tokens` what its makers say that
     the model can read. `repository` is the model's page on the Hub, `maker`
-    who made it, as the model itself would say. `mmproj` is the file that lets a GGUF read images.
+    who made it, as the model itself would say. `mmproj` is the file that lets a GGUF read images. `adapter` is a folder
+    of this machine or a repository of the Hub with a LoRA adapter, which transformers puts on the model of `source`.
     """
 
     key: str
@@ -70,6 +71,7 @@ class ModelSpec:
     sampling_thinking: Sampling | None = None
     thinks_unasked: bool = False
     trust_remote_code: bool = False
+    adapter: str = ""
 
     @property
     def template(self) -> bool:
@@ -80,7 +82,7 @@ class ModelSpec:
     def process(self) -> tuple[object, ...]:
         """Rows that agree in this ask the same process: the same weights, loaded in the same way."""
         loaded = (self.source, self.base_url, self.revision, self.quantization, self.mmproj, self.context_tokens)
-        return (self.engine, *loaded, self.trust_remote_code) if self.engine in _WORKERS else (self.key,)
+        return (self.engine, *loaded, self.trust_remote_code, self.adapter) if self.engine in _WORKERS else (self.key,)
 
     @property
     def local(self) -> bool:

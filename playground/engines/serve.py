@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
 
+from playground import adapters
 from playground.engines.local import LocalEngine, Tell
 from playground.engines.worker import Worker
 from playground.errors import WeightsError, WorkerError
@@ -72,7 +74,15 @@ class TransformersEngine(LocalEngine):
         if not ready:
             said = worker.last_line()
             raise WorkerError(worker.died(1.0) or f'{self._name} stopped loading: "{said}". Ask again.')
+        if self.spec.adapter and place:
+            self._check_adapter(worker, place)
         self._counter = self._count_with(place)
+
+    def _check_adapter(self, worker: Worker, place: Path) -> None:
+        """It only logs what did not find its place, and would answer all the same. Raises WeightsError."""
+        time.sleep(0.2)  # the log is written beside the answer
+        if why := adapters.left_over(worker.log()):
+            raise adapters.other_base(self.spec, place, why)
 
     def _heard(self, line: str, tell: Tell) -> bool:
         """Take in one line of progress; True when it says ready. Raises WorkerError when it says error."""

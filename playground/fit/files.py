@@ -23,7 +23,8 @@ def look(place: Path | None, weigh: Callable[[Path], int | None]) -> Stored:
             return Stored(weigh(place), _header(place, place.stat().st_mtime_ns))
         config = json.loads((place / "config.json").read_text(encoding="utf-8"))
         if isinstance(config, dict):
-            return Stored(weigh(place), config)
+            adapter = place / "adapter_model.safetensors"
+            return Stored(weigh(place), config, (weigh(adapter) or 0) if adapter.is_file() else 0)
     return Stored(weigh(place))
 
 

@@ -49,10 +49,12 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the files of a model that is here say: bytes of its tensors, and its config.json."""
+    """What the files of a model that is here say: bytes of its tensors, its config.json, and how many of those bytes
+    are of an adapter on it."""
 
     weights_bytes: int | None = None
     config: Config | None = None
+    adapter_bytes: int = 0
 
 
 def places(spec: ModelSpec, machine: Machine) -> list[str]:
@@ -100,7 +102,7 @@ def weights_bytes(spec: ModelSpec, machine: Machine, where: str, config: Config,
     changed = spec.quantization.startswith("bnb-") or (sizes.is_mxfp4(config) and unpacked)
     if stored.weights_bytes is not None and not changed:
         return stored.weights_bytes
-    return sizes.running_bytes(config, spec.quantization, unpacked=unpacked)
+    return stored.adapter_bytes + sizes.running_bytes(config, spec.quantization, unpacked=unpacked)
 
 
 def _published(spec: ModelSpec) -> int | None:
