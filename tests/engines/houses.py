@@ -1,4 +1,5 @@
 """The five kinds of engine, each with what a test must know of it from outside: for the contract test, no test itself.
+One of them comes with two architectures.
 
 A house opens its engine once; it knows what its server does (`busy`), how to hurt it (`hurt`), and how to open one that
 cannot work (`ruined`).
@@ -23,6 +24,7 @@ from playground.engines.local import LocalEngine
 from playground.engines.replay import ReplayEngine
 from playground.engines.serve import TransformersEngine
 from playground.types import Message, ModelSpec
+from tests import checkpoints
 from tests.badserver import DONE, STOP, BadServer, Request, Script, event, sse, text
 from tests.weights_fixture import BF16, Q4
 
@@ -167,6 +169,16 @@ class TransformersHouse(LocalHouse):
     kind, spec = TransformersEngine, BF16
 
 
+class Qwen35House(TransformersHouse):
+    """A small Qwen3.5 with random weights, whose answers do not end by themselves. The tests of all architectures are
+    in `test_architectures.py`; here one of them keeps every promise."""
+
+    def __init__(self, folder: Path, cache: Path | None) -> None:
+        checkpoint = checkpoints.architecture("qwen3_5", folder / "qwen3_5")
+        self.spec = ModelSpec("small-qwen", "Small Qwen", "transformers", str(checkpoint), context_tokens=8192)
+        super().__init__(folder, folder)
+
+
 class ZeroGPUHouse(House):
     """The real weights in this very process, as on a Space with a lent GPU; here the lender does nothing."""
 
@@ -211,5 +223,6 @@ HOUSES: dict[str, Callable[[Path, Path | None], House]] = {
     "replay": ReplayHouse,
     "llama.cpp": LlamaHouse,
     "transformers": TransformersHouse,
+    "qwen3.5": Qwen35House,
     "zerogpu": ZeroGPUHouse,
 }

@@ -53,7 +53,7 @@ def street(
 
     def house(kind: str) -> House:
         if kind not in open_houses:
-            local = kind in ("llama.cpp", "transformers", "zerogpu")
+            local = kind in ("llama.cpp", "transformers", "zerogpu")  # with the weights of SmolLM2, a small Llama
             cache = request.getfixturevalue("smollm2_cache") if local else None
             open_houses[kind] = HOUSES[kind](tmp_path_factory.mktemp("house"), cache)
         return open_houses[kind]
@@ -70,6 +70,7 @@ def street(
         "replay",
         pytest.param("llama.cpp", marks=needs_weights),
         pytest.param("transformers", marks=needs_weights),
+        "qwen3.5",
         pytest.param("zerogpu", marks=needs_weights),
     ],
 )
