@@ -296,5 +296,5 @@ def test_the_verdict_of_two_says_what_the_preferred_one_costs():
 def test_the_verdict_of_many_names_who_is_not_told_apart():
     clear = of(*won("a", "b", 60), *won("a", "c", 60), *won("b", "c", 30), *won("c", "b", 30))
     assert words.verdict(clear) == "a is ahead of both others."
-    close = of(*won("a", "b", 5), *won("b", "a", 4), *won("a", "c", 30), *won("b", "c", 30))
+    close = of(*won("a", "b", 6), *won("b", "a", 3), *won("a", "c", 30), *won("b", "c", 30))
     assert words.verdict(close) == "a ranks first, but its interval overlaps with that of b."

@@ -27,6 +27,7 @@ FILE = Path("votes.csv")
 GOLDEN_2 = Path(__file__).parent / "golden" / "votes-2.csv"
 GOLDEN_1 = Path(__file__).parent / "golden" / "votes-1.csv"
 GOLDEN_3 = Path(__file__).parent / "golden" / "votes-3.csv"
+BATTLES: dict[str, votes.Kind] = {"battle_id": "text"}
 NASTY = 'one\r\n"two", three\n,,"\n\r␍␛\x00é漢\n'
 
 
@@ -285,16 +286,25 @@ def test_what_is_not_there_is_named():
         list(votes.read(Path("empty")))
 
 
-@given(st.lists(st.text(max_size=30) | st.sampled_from(["", "a,b", '"', "'", "\r\n", "é"]), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.text(max_size=30)
+        | st.sampled_from(["", "a,b", '"', "'", "\r\n", "é", "007", "true", "NA", "nan", "\x00", "\ufeff"]),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_columns_are_read_quickly_as_they_are_read_row_by_row(texts: list[str]):
     FILE.unlink(missing_ok=True)
     for number, text in enumerate(texts):
         VoteBook(FILE).append(cast(f"b-{number}", text, prompt_id=text, voter=text), SPECS)
     names = ("voter", "winner", "counted", "prompt_id", "answer_chars_b")
-    (batch,) = votes.batches([FILE], names)
     rows = list(votes.read(FILE))
+    (batch,) = votes.batches([FILE], dict.fromkeys(names, "text"))
     assert {name: list(batch[name]) for name in names} == {name: [row[name] for row in rows] for name in names}
-    texts_too = next(votes.batches([FILE], ["answer_a"]))
+    (batch,) = votes.batches([FILE], {"answer_chars_b": "number", "voter": "text"})
+    assert list(batch["answer_chars_b"]) == [float(row["answer_chars_b"]) for row in rows]
+    texts_too = next(votes.batches([FILE], {"answer_a": "text"}))
     assert list(texts_too["answer_a"]) == texts
 
 
@@ -309,7 +319,7 @@ def test_pieces_are_whole_rows_that_together_are_all_rows(texts: list[str], most
     found = votes.pieces([FILE], most_bytes)
     assert all(one.stop == other.start for one, other in itertools.pairwise(found))
     assert found[-1].stop == FILE.stat().st_size
-    read = [cell for piece in found for batch in votes.batches_of(piece, ["battle_id"]) for cell in batch["battle_id"]]
+    read = [cell for piece in found for batch in votes.batches_of(piece, BATTLES) for cell in batch["battle_id"]]
     assert read == ids()
     assert all(piece.stop - piece.start >= most_bytes for piece in found[:-1])
 
@@ -319,21 +329,35 @@ def test_a_file_with_a_byte_order_mark_is_cut_too():
     FILE.write_bytes(b"\xef\xbb\xbf" + FILE.read_bytes())
     found = votes.pieces([FILE], 100)
     assert len(found) == 3
-    assert [
-        cell for one in found for batch in votes.batches_of(one, ["battle_id"]) for cell in batch["battle_id"]
-    ] == ids()
+    assert [cell for one in found for batch in votes.batches_of(one, BATTLES) for cell in batch["battle_id"]] == ids()
 
 
 def test_a_file_of_another_schema_is_one_piece():
     assert [piece.quick for piece in votes.pieces([GOLDEN_1, GOLDEN_2], 100)] == [False, False]
 
 
+def test_a_number_that_is_none_is_unknown_and_the_others_stay():
+    for number in range(3):
+        VoteBook(FILE).append(cast(f"b-{number}", "four", voter="é" if number else "anna"), SPECS)
+    rows = FILE.read_bytes().split(b"\r\n")
+    place = votes.COLUMNS.index("answer_chars_a")
+    for row, said in ((1, b"many"), (2, b""), (3, b" 1e2")):
+        cut = rows[row].split(b",")
+        rows[row] = b",".join([*cut[:place], said, *cut[place + 1 :]])
+    FILE.write_bytes(b"\r\n".join(rows))
+    (batch,) = votes.batches([FILE], {"answer_chars_a": "number", "answer_chars_b": "number", "voter": "text"})
+    assert batch["answer_chars_a"].isna().tolist() == [True, True, False]
+    assert batch["answer_chars_a"][2] == 100
+    assert batch["answer_chars_b"].tolist() == [4, 4, 4]
+    assert batch["voter"].tolist() == ["anna", "é", "é"]
+
+
 def test_columns_of_older_and_foreign_files_are_read_too():
-    (batch,) = votes.batches([GOLDEN_1], ["battle_id", "schema_version"])
-    assert batch == {"battle_id": ["b-1", "b-2", "b-3"], "schema_version": ["4", "4", "4"]}
+    (batch,) = votes.batches([GOLDEN_1], {"battle_id": "text", "schema_version": "text"})
+    assert batch.to_dict("list") == {"battle_id": ["b-1", "b-2", "b-3"], "schema_version": ["4", "4", "4"]}
     FILE.write_text("date,amount\n")
     with pytest.raises(VoteError, match="not a votes file"):
-        list(votes.batches([FILE], ["battle_id"]))
+        list(votes.batches([FILE], BATTLES))
 
 
 # -- many writers, and an end at any instant --

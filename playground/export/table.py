@@ -27,9 +27,9 @@ def rows(paths: Sequence[Path], *, counted_only: bool = False) -> Iterator[Row]:
 def counting(paths: Sequence[Path], *, counted_only: bool = True) -> set[str]:
     """Ids of the rows that stand, and count unless `counted_only` is off."""
     found: dict[str, list[str]] = {name: [] for name in _KEYS}
-    for batch in batches(paths, _KEYS):
+    for batch in batches(paths, dict.fromkeys(_KEYS, "text")):
         for name in _KEYS:
-            found[name] += batch[name]
+            found[name].extend(batch[name])
     stands = standing(found["vote_id"], found["supersedes"])
     counted = (not counted_only or cell.lower() == "true" for cell in found["counted"])
     return {vote_id for vote_id, yes, counts in zip(found["vote_id"], stands, counted, strict=True) if yes and counts}

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from playground.standings import ballots, tally
-from playground.standings.ballots import COLUMNS, EVERY, Filter
+from playground.standings.ballots import COLUMNS, EVERY, Batch, Filter
 from playground.standings.effective import effective
 from playground.standings.values import PRELIMINARY, ROUNDS, Figures, Pair, Rating, Share, Standing, Standings, Style
 
@@ -35,6 +35,6 @@ def of(rows: Iterable[Mapping[str, str]], only: Filter = EVERY, rounds: int = RO
     return count(ballots.columns(rows), only, rounds)
 
 
-def count(batches: Iterable[Mapping[str, Sequence[str]]], only: Filter = EVERY, rounds: int = ROUNDS) -> Standings:
+def count(batches: Iterable[Batch], only: Filter = EVERY, rounds: int = ROUNDS) -> Standings:
     """The standings of rows by column. `rounds` of resampling make the intervals of ratings."""
     return tally.tally(ballots.gather(batches), only, rounds)

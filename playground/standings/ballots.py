@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from playground.standings.effective import standing
+from playground.standings.effective import fingerprints, stand
 from playground.standings.values import Figures
 from playground.types import WINNERS
 
 FIGURES = tuple(figure.name for figure in fields(Figures))
 NUMBERS = (*FIGURES, "markdown")
-COLUMNS: tuple[str, ...] = (
+_TEXTS = (
     *("vote_id", "supersedes", "voted_at", "voter", "model_a", "model_b", "winner", "counted", "blind", "pacing"),
     *("prompt_id", "script", "image_sha256"),
-    *(f"{name}_{letter}" for name in NUMBERS for letter in "ab"),
 )
-"""What is read of each row."""
+_BOTH = [f"{name}_{letter}" for name in NUMBERS for letter in "ab"]
+COLUMNS: Mapping[str, Literal["text", "number"]] = {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_BOTH, "number")}
+"""What is read of each row, and as what."""
+Batch = Mapping[str, Any] | pd.DataFrame
+"""Cells by column; numbers may still be texts."""
 A, B, TIE, BOTH_BAD = range(len(WINNERS))
 UNKNOWN = "unknown"
 _BATCH = 10_000
@@ -61,9 +65,9 @@ class Names:
     def __init__(self, *names: str) -> None:
         self._codes: dict[str, int] = {name: code for code, name in enumerate(names)}
 
-    def codes(self, names: Collection[str]) -> Codes:
-        """A code for each."""
-        known = self._codes
+    def codes(self, cells: Iterable[str]) -> Codes:
+        """A code for each cell of a column."""
+        known, names = self._codes, list(cells)
         for name in set(names) - known.keys():
             known[name] = len(known)
         return np.fromiter(map(known.__getitem__, names), np.int32, len(names))
@@ -99,7 +103,7 @@ class Ballots:
     figures: Mapping[str, Numbers]
 
 
-def columns(rows: Iterable[Mapping[str, str]]) -> Iterator[dict[str, Sequence[str]]]:
+def columns(rows: Iterable[Mapping[str, str]]) -> Iterator[Batch]:
     """Rows as batches of columns."""
     rest = iter(rows)
     while batch := list(itertools.islice(rest, _BATCH)):
@@ -108,12 +112,10 @@ def columns(rows: Iterable[Mapping[str, str]]) -> Iterator[dict[str, Sequence[st
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of the rows, as they were read: names by the codes of this part, arrays by name, and the ids of the rows."""
+    """Some of the rows, as they were read: names by the codes of this part, and arrays by name."""
 
     names: Mapping[str, tuple[str, ...]]
     arrays: Mapping[str, NDArray[np.generic]]
-    ids: list[str]
-    supersedes: list[str]
 
 
 _CODED = {"left": "models", "right": "models", "voter": "voters", "prompt": "prompts", "pacing": "pacings"}
@@ -121,34 +123,26 @@ _CODED |= {"script": "scripts", "hour": "hours", "winner": "winners"}
 """Arrays of codes, and what they are codes of."""
 
 
-def gather(batches: Iterable[Mapping[str, Sequence[str]]]) -> Ballots:
+def gather(batches: Iterable[Batch]) -> Ballots:
     """All rows of the batches."""
     return join([part(batches)])
 
 
-def part(batches: Iterable[Mapping[str, Sequence[str]]]) -> Part:
+def part(batches: Iterable[Batch]) -> Part:
     """The rows of the batches, to be joined with others."""
-    names = _fresh_names()
-    ids: list[str] = []
-    supersedes: list[str] = []
-    parts: list[dict[str, NDArray[np.generic]]] = []
-    for batch in batches:
-        ids += batch["vote_id"]
-        supersedes += batch["supersedes"]
-        parts.append(_arrays(batch, names))
-    whole = {name: np.concatenate([each[name] for each in parts]) for name in parts[0]} if parts else _nothing()
-    return Part({name: each.names for name, each in names.items()}, whole, ids, supersedes)
+    names = {name: Names(*WINNERS) if name == "winners" else Names() for name in _CODED.values()}
+    parts = [_arrays(batch, names) for batch in batches] or [_arrays({name: [] for name in COLUMNS}, names)]
+    whole = {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
+    return Part({name: each.names for name, each in names.items()}, whole)
 
 
-def _fresh_names() -> dict[str, Names]:
-    return {name: Names(*WINNERS) if name == "winners" else Names() for name in _CODED.values()}
-
-
-def _arrays(batch: Mapping[str, Sequence[str]], names: Mapping[str, Names]) -> dict[str, NDArray[np.generic]]:
+def _arrays(batch: Batch, names: Mapping[str, Names]) -> dict[str, NDArray[np.generic]]:
     found: dict[str, NDArray[np.generic]] = {
-        "counted": _flags(batch["counted"]),
-        "blind": _flags(batch["blind"]),
-        "images": np.array([bool(cell) for cell in batch["image_sha256"]], np.bool_),
+        "id": fingerprints(batch["vote_id"]),
+        "supersedes": fingerprints(batch["supersedes"]),
+        "counted": _flags(batch["counted"], _TRUE.__contains__),
+        "blind": _flags(batch["blind"], _TRUE.__contains__),
+        "images": _flags(batch["image_sha256"], bool),
         "winner": names["winners"].codes(batch["winner"]),
         "left": names["models"].codes(batch["model_a"]),
         "right": names["models"].codes(batch["model_b"]),
@@ -158,52 +152,34 @@ def _arrays(batch: Mapping[str, Sequence[str]], names: Mapping[str, Names]) -> d
         "script": names["scripts"].codes(batch["script"]),
         "hour": names["hours"].codes([cell[:_HOUR] for cell in batch["voted_at"]]),
     }
-    return found | {name: np.array([_numbers(batch[f"{name}_{x}"]) for x in "ab"], np.float32).T for name in NUMBERS}
+    return found | {name: np.stack([_numbers(batch[f"{name}_{x}"]) for x in "ab"], axis=1) for name in NUMBERS}
 
 
 def join(parts: Sequence[Part]) -> Ballots:
     """The rows of all parts, in order."""
-    names = _fresh_names()
+    names = {name: Names(*WINNERS) if name == "winners" else Names() for name in _CODED.values()}
     places = [{name: names[name].codes(known) for name, known in each.names.items()} for each in parts]
-    whole: dict[str, NDArray[Any]] = {}
+    whole: dict[str, Any] = {}
     for name in parts[0].arrays:
         pieces = [each.arrays[name] for each in parts]
         if of := _CODED.get(name):
             pieces = [place[of][codes] for place, codes in zip(places, pieces, strict=True)]
         whole[name] = np.concatenate(pieces)
-    ids, supersedes = ([one for each in parts for one in getattr(each, name)] for name in ("ids", "supersedes"))
+    stands = stand(whole.pop("id"), whole.pop("supersedes"))
     figures = {name: whole.pop(name) for name in NUMBERS}
-    columns: dict[str, Any] = {name: each.names for name, each in names.items() if name != "winners"}
-    columns |= whole
-    return Ballots(stands=np.array(standing(ids, supersedes), np.bool_), figures=figures, **columns)
+    known: dict[str, Any] = {name: each.names for name, each in names.items() if name != "winners"}
+    return Ballots(stands=stands, figures=figures, **known, **whole)
 
 
-def _flags(cells: Sequence[str]) -> Flags:
-    return np.array([cell in _TRUE for cell in cells], np.bool_)
+def _flags(cells: Iterable[str], yes: Callable[[str], bool]) -> Flags:
+    names = Names()
+    codes = names.codes(cells)
+    return _named(names.names, codes, yes)
 
 
-def _numbers(cells: Sequence[str]) -> Numbers | list[float]:
-    try:
-        if "" not in cells:
-            return np.fromiter(map(float, cells), np.float32, len(cells))
-        return [float(cell) if cell else np.nan for cell in cells]
-    except ValueError:
-        return [_number(cell) for cell in cells]
-
-
-def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:  # empty, or a person edited the file
-        return np.nan
-
-
-def _nothing() -> dict[str, NDArray[np.generic]]:
-    codes = ("winner", "left", "right", "voter", "prompt", "pacing", "script", "hour")
-    empty = {name: np.zeros(0, np.int32) for name in codes}
-    flags = {name: np.zeros(0, np.bool_) for name in ("counted", "blind", "images")}
-    figures = {name: np.zeros((0, 2), np.float32) for name in NUMBERS}
-    return {**empty, **flags, **figures}
+def _numbers(cells: Any) -> Numbers:
+    """NaN is what is no number: empty, or a person edited the file."""
+    return np.asarray(pd.to_numeric(pd.Series(cells), errors="coerce"), np.float32)
 
 
 def chosen(ballots: Ballots, only: Filter) -> Flags:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from playground.votes.book import Receipt, VoteBook
 from playground.votes.cells import escape, unescape
+from playground.votes.columns import Kind, Piece, batches, batches_of, pieces
 from playground.votes.guards import Limits
 from playground.votes.places import place, readable
-from playground.votes.reading import Piece, batches, batches_of, files, pieces, read, read_all
+from playground.votes.reading import files, read, read_all
 from playground.votes.rows import new, not_counted_reason, row, taking_back
 from playground.votes.schema import COLUMNS, SCHEMA_VERSION
 
 __all__ = [
     "COLUMNS",
     "SCHEMA_VERSION",
+    "Kind",
     "Limits",
     "Piece",
     "Receipt",

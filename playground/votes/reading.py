@@ -1,4 +1,4 @@
-"""Knows how votes files are read back: row by row exactly, or a few columns of very many rows quickly. Changes no file.
+"""Knows how votes files are read back, row by row and exactly. Changes no file.
 
 A last row without its end is left out: another process may be writing it just now, or was killed at it.
 """
@@ -6,10 +6,8 @@ A last row without its end is left out: another process may be writing it just n
 from __future__ import annotations
 
 import csv
-import itertools
 import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +18,9 @@ from playground.votes.schema import COLUMNS, HEADERS, Row
 LONGEST_CELL = 2**31 - 1
 """The csv module reads no cell over 131,072 characters unless told to; a prompt may be a megabyte."""
 _LONGEST_HEADER = max(len(",".join(columns)) for columns in HEADERS.values()) + 100
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _END = cells.ROW_END.encode()
 _CHUNK = 1 << 23
-_BLOCK = 1 << 20
-_BATCH = 20_000
-Batch = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ class First:
 def first_row(path: Path) -> First:
     """The header of a file, or the beginning of an endless line."""
     with path.open("rb") as file:
-        return First(file.readline(2 * _LONGEST_HEADER).removeprefix(_BOM))
+        return First(file.readline(2 * _LONGEST_HEADER).removeprefix(BOM))
 
 
 def known(path: Path, columns: tuple[str, ...]) -> int:
@@ -117,7 +112,7 @@ def _ours(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Place and cells of each row of a file whose rows end as those that are written here."""
     for number, row in enumerate(_physical(path), start=2):
         if row:
-            yield f"row {number}", _exact(row)
+            yield f"row {number}", exact(row)
 
 
 def _physical(path: Path) -> Iterator[bytes]:
@@ -130,7 +125,7 @@ def _physical(path: Path) -> Iterator[bytes]:
             rows += len(whole)
 
 
-def _exact(row: bytes) -> list[str]:
+def exact(row: bytes) -> list[str]:
     """The cells of one row; none when it is not a row."""
     csv.field_size_limit(LONGEST_CELL)
     try:
@@ -167,116 +162,3 @@ def _ends(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read() == b"\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Whole rows of a votes file, from byte `start` to `stop`; with `quick`, of a file as it is written today."""
-
-    path: Path
-    start: int
-    stop: int
-    quick: bool
-
-
-def pieces(paths: Iterable[Path], most_bytes: int | None = None) -> list[Piece]:
-    """All rows of the files at these paths, in order. Long files are cut where a row ends, after `most_bytes` or a
-    little more, if they are such that one sees where rows end. Raises VoteError where there is no file."""
-    found = []
-    for path in files(paths):
-        first, size = first_row(path), path.stat().st_size
-        quick = first.columns == COLUMNS and first.ends_as_ours
-        start = len(first.bytes) + (len(_BOM) if _begins_with_bom(path) else 0)
-        while quick and most_bytes and size - start > most_bytes:
-            stop = _row_end(path, start + most_bytes, size)
-            found.append(Piece(path, start, stop, quick))
-            start = stop
-        if start < size or not quick:
-            found.append(Piece(path, start, size, quick))
-    return found
-
-
-def _begins_with_bom(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(_BOM)) == _BOM
-
-
-def _row_end(path: Path, after: int, size: int) -> int:
-    """Where the first row that ends at byte `after` or later does."""
-    with path.open("rb") as file:
-        file.seek(max(0, after - len(_END)))
-        seen = b""
-        while block := file.read(_BLOCK):
-            found = (seen[-1:] + block).find(_END)
-            if found >= 0:
-                return file.tell() - len(block) - len(seen[-1:]) + found + len(_END)
-            seen = block
-    return size
-
-
-def batches(paths: Iterable[Path], names: Sequence[str]) -> Iterator[Batch]:
-    """The cells of these columns in batches of rows, by column: what `read_all` gives, and with short columns many
-    times as fast, since it looks for the end of a row without looking at its texts. Raises VoteError as `read` does."""
-    for piece in pieces(paths):
-        yield from batches_of(piece, names)
-
-
-def batches_of(piece: Piece, names: Sequence[str]) -> Iterator[Batch]:
-    """The same of one piece."""
-    return _quickly(piece, names) if piece.quick else _slowly(piece.path, names)
-
-
-def _slowly(path: Path, names: Sequence[str]) -> Iterator[Batch]:
-    rows = read(path)
-    while batch := list(itertools.islice(rows, _BATCH)):
-        yield {name: [row[name] for row in batch] for name in names}
-
-
-def _quickly(piece: Piece, names: Sequence[str]) -> Iterator[Batch]:
-    """All cells of a batch are split at once: of a million rows, every step made once a row costs half a second."""
-    places = {name: COLUMNS.index(name) for name in names}
-    width = max(places.values()) + 1
-    nothing = b"," * width
-    heads: list[bytes] = []
-    marked: dict[int, bytes] = {}
-    where = f"{piece.path}, between bytes {piece.start} and {piece.stop}"
-    for head, row in _heads(piece, width):
-        if not head:
-            marked[len(heads)] = row
-        heads.append(head or nothing)
-        if len(heads) == _BATCH:
-            yield _split(heads, marked, places, width, where)
-            heads.clear()
-            marked.clear()
-    if heads:
-        yield _split(heads, marked, places, width, where)
-
-
-def _heads(piece: Piece, width: int) -> Iterator[tuple[bytes, bytes]]:
-    """Of each row the bytes of its first `width` cells, where they are plain text and need no undoing; else the row."""
-    plain = re.compile(rb"(?:[ !#-&(-+\--~]*+,){%d}" % width)  # no quote, no apostrophe, nothing beyond ASCII
-    with piece.path.open("rb", buffering=0) as file:
-        left = piece.stop - file.seek(piece.start)
-        block, used = bytearray(_BLOCK), 0  # one for all: a million fresh pages would cost more than reading them
-        while got := file.readinto(memoryview(block)[used : used + left]):
-            used, start, left = used + got, 0, left - got
-            while (end := block.find(b"\r", start, used)) >= 0 and end + 1 < used:
-                found = plain.match(block, start, end)
-                yield (found[0], b"") if found else (b"", bytes(block[start:end]))
-                start = end + len(_END)
-            used -= start
-            block[:used] = block[start : start + used]
-            if used == len(block):  # a row that is longer than the block
-                block += bytes(len(block))
-
-
-def _split(heads: list[bytes], marked: dict[int, bytes], places: dict[str, int], width: int, where: str) -> Batch:
-    cells_of_all = b"".join(heads).decode("ascii").split(",")
-    batch = {name: cells_of_all[place : len(heads) * width : width] for name, place in places.items()}
-    for number, row in marked.items():
-        whole = _exact(row)
-        if len(whole) != len(COLUMNS):
-            raise VoteError(f"{where}: a row is not whole. Mend or remove it.")
-        for name, place in places.items():
-            batch[name][number] = cells.unescape(whole[place])
-    return batch
