@@ -18,11 +18,13 @@ from pathlib import Path
 
 import httpx
 
+from playground import disk
 from playground.errors import WeightsError, WorkerError
 from playground.types import Loading
 
 CHILD = Path(__file__).parent / "engines" / "fetch_child.py"
 TOKENS = "https://huggingface.co/settings/tokens"
+ROOM = "Make room, set HF_HOME to a larger disk, or choose a smaller model."
 
 Run = Callable[[Sequence[str], Mapping[str, str]], Iterator[None]]
 """Runs a program with additions to its environment, a turn every now and then while it lasts; leaving early ends it.
@@ -96,7 +98,7 @@ def cached_file(repository: str, file: str, revision: str) -> Path | None:
 def cached_repository(repository: str, revision: str) -> Path | None:
     """The folder of that repository in the Hub's cache, None unless its weights are whole. No network."""
     config = _cached(repository, "config.json", revision)
-    return config.parent if config and _whole(config.parent) else None
+    return config.parent if config and whole(config.parent) else None
 
 
 def _cached(repository: str, file: str, revision: str) -> Path | None:
@@ -106,8 +108,8 @@ def _cached(repository: str, file: str, revision: str) -> Path | None:
     return Path(found) if isinstance(found, str) and Path(found).is_file() else None
 
 
-def _whole(folder: Path) -> bool:
-    """A download that was cut off leaves the small files, which come first."""
+def whole(folder: Path) -> bool:
+    """All weights of a checkpoint are there: a download that was cut off leaves the small files, which come first."""
     for index in folder.glob("*.index.json"):
         with suppress(OSError, ValueError, AttributeError):
             needed = set(json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values())
@@ -123,23 +125,30 @@ def fetch(repository: str, files: Sequence[str], revision: str, run: Run) -> Ite
 
     Raises WeightsError with a sentence.
     """
+    named = [piece for file in files for piece in pieces(file)]
+    # the environment names the Hub, its key and its cache; a newer client is not to be advertised
+    quiet = {"HF_HUB_DISABLE_UPDATE_CHECK": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    try:
+        yield from follow([sys.executable, "-P", str(CHILD), repository, revision], named, quiet, run)
+    except WorkerError as error:
+        raise WeightsError(sentence(repository, str(error))) from error
+
+
+def follow(command: Sequence[str], files: Sequence[str], settings: Mapping[str, str], run: Run) -> Iterator[Loading]:
+    """Run a program that fetches, `command PROGRESS FILE...`, and tell what it writes into that file. Raises
+    WorkerError."""
     with tempfile.TemporaryDirectory() as folder:
         progress = Path(folder) / "progress"
-        named = [piece for file in files for piece in pieces(file)]
-        command = [sys.executable, "-P", str(CHILD), repository, revision, str(progress), *named]
-        # the environment names the Hub, its key and its cache; a newer client is not to be advertised
-        try:
-            for _ in run(command, {"HF_HUB_DISABLE_UPDATE_CHECK": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}):
-                yield _progress(progress)
-        except WorkerError as error:
-            raise WeightsError(sentence(repository, str(error))) from error
+        for _ in run([*command, str(progress), *files], settings):
+            yield _progress(progress)
         yield _progress(progress)
 
 
 def _progress(path: Path) -> Loading:
     with suppress(OSError, ValueError):
-        done, total = path.read_text().split()
-        return Loading("fetching", int(done), int(total), "bytes")
+        done, total, left, whole, where = path.read_text(encoding="utf-8").split(maxsplit=4)
+        note = disk.note(int(left), int(whole), where)
+        return Loading("fetching", int(done), int(total), "bytes", note)
     return Loading("fetching")
 
 
@@ -167,10 +176,10 @@ def sentence(repository: str, said: str) -> str:
         case "key":
             return f"The Hub does not accept the key in HF_TOKEN. Make a new one at {TOKENS}, or unset it."
         case "disk":
-            return _no_room(repository, detail)
+            return no_room(repository, detail)
         case "cut":
             return (
-                f"The download of {repository} was cut off{_so_far(detail)}. "
+                f"The download of {repository} was cut off{so_far(detail)}. "
                 "What is here is kept: ask again, and it goes on from there."
             )
         case "damaged":
@@ -184,17 +193,15 @@ def sentence(repository: str, said: str) -> str:
             return f"{repository} could not be fetched: {detail}. Ask again, or choose another model."
 
 
-def _no_room(repository: str, detail: str) -> str:
+def no_room(repository: str, detail: str, room: str = ROOM) -> str:
+    """There is no room for it: known beforehand (bytes needed, bytes free, where), or found out meanwhile."""
     numbers = re.match(r"(\d+) (\d+) (.+)", detail)
-    room = "Make room, set HF_HOME to a larger disk, or choose a smaller model."
     if not numbers:
         return f"The disk is full, so {repository} could not be kept. {room}"
-    need, free = (f"{int(number) / 1e9:.1f} GB" for number in numbers.groups()[:2])
-    return (
-        f"{repository} needs {need} more on the disk, and {free} are free at {numbers[3]}. Nothing was fetched. {room}"
-    )
+    return disk.refusal(repository, int(numbers[1]), int(numbers[2]), numbers[3], room)
 
 
-def _so_far(detail: str) -> str:
+def so_far(detail: str) -> str:
+    """How much had come when it was cut off."""
     numbers = re.match(r"(\d+) (\d+)", detail)
     return f" after {int(numbers[1]) / 1e9:.1f} of {int(numbers[2]) / 1e9:.1f} GB" if numbers else ""

@@ -73,7 +73,7 @@ class Prompt:
 @dataclass(frozen=True, slots=True)
 class EngineState:
     """What a picker shows: `done` of `total` are in `unit` of `stage` while loading; `left_s` is how long that stage
-    still takes at its pace of late, in seconds."""
+    still takes at its pace of late, in seconds, `note` what the person should know meanwhile."""
 
     name: Literal["not_loaded", "loading", "ready", "elsewhere", "failed"]
     stage: str = ""
@@ -82,6 +82,7 @@ class EngineState:
     error: str = ""
     unit: Literal["bytes", "steps"] = "steps"
     left_s: float | None = None
+    note: str = ""
 
 
 # --- what an engine says ------------------------------------------------------------------------------------------
@@ -106,12 +107,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """The model is on its way: fetching, starting, reading weights. `done` and `total` in `unit`, where known."""
+    """The model is on its way: fetching, starting, reading weights. `done` and `total` in `unit`, where known;
+    `note` is what the person should know meanwhile."""
 
     stage: str
     done: int | None = None
     total: int | None = None
     unit: Literal["bytes", "steps"] = "steps"
+    note: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

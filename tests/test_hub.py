@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from playground import hub, weights
+from playground import disk, hub, weights
 from playground.engines import guard
 from playground.errors import WeightsError, WorkerError
 from playground.types import Loading, ModelSpec
@@ -229,10 +230,42 @@ def test_a_disk_without_room_is_noticed_before_anything_is_fetched(tmp_path: Pat
         )
         return guard.run([command[0], "-P", "-c", code], settings)
 
-    with pytest.raises(WeightsError, match=r"0\.0 GB are free.*Nothing was fetched"):
+    with pytest.raises(
+        WeightsError, match=r"needs 40\.0 MB more on the disk, and 0\.0 MB are free at .*Nothing was fetched.*HF_HOME"
+    ):
         list(weights.fetch(ROW, tmp_path, run))
     assert stand_in.sent < 10_000
     assert not list((cache / "models--org--name" / "blobs").glob("*.part"))
+
+
+def test_a_disk_that_will_be_nearly_full_is_said_while_the_file_comes(tmp_path: Path, served):
+    """The child program itself, with a disk that has room for the file and 4.9 GB more, of 10 TB."""
+    served(Hub(FILES))
+
+    def run(command: Sequence[str], settings: Mapping[str, str]) -> Iterator[None]:
+        code = (
+            "import runpy, shutil, sys, collections;"
+            "shutil.disk_usage = lambda path: collections.namedtuple('U', 'total used free')(10**13, 0, 4_940_000_000);"
+            f"sys.argv = {list(command[2:])!r}; runpy.run_path({command[2]!r}, run_name='__main__')"
+        )
+        return guard.run([command[0], "-P", "-c", code], settings)
+
+    steps = list(weights.fetch(ROW, tmp_path, run))
+    assert any(re.match(r"The disk will be nearly full: 4\.9 GB of 10000\.0 GB .* left at /", s.note) for s in steps)
+    assert weights.locate(ROW, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("left", "whole", "expected"),
+    [
+        (6 * 10**9, 40 * 10**9, ""),
+        (5 * 10**9, 50 * 10**9, ""),
+        (4_900_000_000, 20 * 10**9, "The disk will be nearly full: 4.9 GB of 20.0 GB will be left at /d."),
+        (90 * 10**9, 10**12, "The disk will be nearly full: 90.0 GB of 1000.0 GB will be left at /d."),
+    ],
+)
+def test_little_is_under_5_gb_or_a_tenth_of_the_disk(left: int, whole: int, expected: str):
+    assert disk.note(left, whole, "/d") == expected
 
 
 def test_a_name_of_a_file_is_taken_apart():

@@ -22,7 +22,7 @@ PROGRAMS = [*FILES, *(path for path in [ROOT / "app.py"] if path.exists())]
 LEVELS = {
     0: "types specs errors",
     1: "settings catalog library images meter memory fit votes standings answer asking figures pairs report weights "
-    "tokens line machine blind names hub space progress starved adapters",
+    "tokens line machine disk modelscope blind names hub space progress starved adapters",
     2: "engines export counting room",
     3: "pool seat compare arena",
     4: "parts inventory fetching",
@@ -40,6 +40,10 @@ BESIDE = {
     ("types", "specs"): "a row is one of the nouns; it has grown long",
     ("weights", "adapters"): "an adapter lies on weights",
     ("adapters", "hub"): "the Hub is one of the places where adapters come from",
+    ("hub", "disk"): "a download is refused before it begins where the disk has no room",
+    ("weights", "disk"): "a download is refused before it begins where the disk has no room",
+    ("modelscope", "hub"): "another hub of models, whose files come in the same way",
+    ("weights", "modelscope"): "ModelScope is one of the places where weights come from",
     ("weights", "hub"): "the Hub is one of the places where weights come from",
     ("fit", "machine"): "a fit is judged against what a machine has: its parameter, not its knowledge",
 }

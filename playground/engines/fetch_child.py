@@ -5,8 +5,9 @@ A program of its own, so that it can be ended at any moment:
     python -P fetch_child.py REPOSITORY REVISION PROGRESS [FILE]...      no FILE: all that `transformers` may need
 
 `huggingface_hub` throws away what it has of a file when it is ended; so large files are brought by this program, by
-ranges, and it is left the rest: small files, names, revisions. PROGRESS is a file that says "done total" in bytes.
-The last line of a failure is `hub: KIND DETAIL` (see `playground.hub`).
+ranges, and it is left the rest: small files, names, revisions. PROGRESS is a file that says, in bytes, how much is here
+and how much it is in all, then what of the disk will be left, all of that disk, and where it is. The last line of a
+failure is `hub: KIND DETAIL` (see `playground.hub`). `modelscope_child.py` uses the parts that know no Hub.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import hashlib
 import shutil
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,10 @@ TRIES = 5
 """So often without a single new byte, a download is given up. What is there stays for the next time."""
 LEAVE = ("*.gguf", "*.bin", "*.pt", "*.pth", "*.onnx", "*.h5", "*.msgpack", "original/*", "metal/*", "consolidated*")
 """Other forms of the same weights."""
+
+
+More = Callable[[int], AbstractContextManager[tuple[int, Iterator[bytes]]]]
+"""Asks for a file from a byte on: the status of the answer, and its body in blocks."""
 
 
 class Stop(Exception):
@@ -88,12 +95,11 @@ def bring(repository: str, revision: str, progress: Path, files: tuple[str, ...]
         blob, size = blobs / str(found.etag), found.size or 0
         missing -= size if blob.exists() else min(size, have(part_of(blob)))
         plans.append((name, url, blob, size))
-    free = shutil.disk_usage(blobs).free
-    if missing > free:
-        raise Stop(f"disk {missing} {free} {blobs.parent.parent}")
+    told.room(missing, blobs.parent.parent)
     for _, url, blob, size in plans:
         if size >= LARGE_BYTES and not blob.exists():
-            fetch(url, blob, size, told)
+            # the tag of a large file is its SHA-256
+            fetch(part_of(blob), blob, size, blob.name if len(blob.name) == 64 else "", told, opened(url))
         else:
             told.add(size)
     for name, *_ in plans:
@@ -115,13 +121,20 @@ class Told:
     """How far it is, in the progress file."""
 
     def __init__(self, path: Path, total: int) -> None:
-        self.path, self.total, self.done = path, total, 0
+        self.path, self.total, self.done, self.disk = path, total, 0, ""
+
+    def room(self, missing: int, folder: Path) -> None:
+        """So many bytes are to come to that folder. Raises Stop where its disk has no room for them."""
+        found = shutil.disk_usage(folder)
+        if missing > found.free:
+            raise Stop(f"disk {missing} {found.free} {folder}")
+        self.disk = f"{found.free - missing} {found.total} {folder}"
 
     def add(self, count: int) -> None:
         """That many bytes more are here."""
         self.done += count
         temporary = self.path.with_suffix(".new")
-        temporary.write_text(f"{self.done} {self.total}")
+        temporary.write_text(f"{self.done} {self.total} {self.disk}", encoding="utf-8")
         temporary.replace(self.path)
 
 
@@ -135,46 +148,57 @@ def have(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def fetch(url: str, blob: Path, size: int, told: Told) -> None:
-    """One large file, from where it was cut off; whole and checked or not at all."""
+def fetch(part: Path, target: Path, size: int, sha256: str, told: Told, more: More) -> None:
+    """One file, from where it was cut off; whole and checked or not at all. Raises Stop."""
+    import httpx
     import httpx2
 
-    part, left = part_of(blob), TRIES
+    left = TRIES
     told.add(have(part))
     while (before := have(part)) < size:
         try:
-            more(url, part, told)
-        except (httpx2.TransportError, TimeoutError) as error:
+            append(part, told, more)
+        except (httpx.TransportError, httpx2.TransportError, TimeoutError) as error:
             left = TRIES if have(part) > before else left - 1
             if left <= 0:
                 raise Stop(f"cut {before} {size} {first_line(error)}") from error
             time.sleep(min(2.0, 0.2 * (TRIES - left + 1)))
-    if len(blob.name) == 64 and checksum(part) != blob.name:  # the tag of a large file is its SHA-256
-        part.unlink()
+    if have(part) != size or (sha256 and checksum(part) != sha256):
+        part.unlink(missing_ok=True)
         raise Stop("damaged")
-    part.replace(blob)
+    part.replace(target)
 
 
-def more(url: str, part: Path, told: Told) -> None:
+def append(part: Path, told: Told, more: More) -> None:
     """What is missing of the file, until the connection ends."""
-    import httpx2
-    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]  # lazy exports
-
     start = have(part)
-    headers = {**build_hf_headers(), "Range": f"bytes={start}-", "Accept-Encoding": "identity"}
-    with (
-        httpx2.Client(follow_redirects=True, timeout=30.0) as client,
-        client.stream("GET", url, headers=headers) as got,
-    ):
-        hf_raise_for_status(got)
-        with part.open("ab") as sink:
-            if got.status_code == 200 and start:  # the server does not know ranges
-                sink.truncate(0)
-                told.add(-start)
-            for block in got.iter_bytes(BLOCK_BYTES):
-                sink.write(block)
-                sink.flush()
-                told.add(len(block))
+    with more(start) as (status, blocks), part.open("ab") as sink:
+        if status == 200 and start:  # the server does not know ranges
+            sink.truncate(0)
+            told.add(-start)
+        for block in blocks:
+            sink.write(block)
+            sink.flush()
+            told.add(len(block))
+
+
+def opened(url: str) -> More:
+    """Asks the Hub for a file from a byte on."""
+
+    @contextmanager
+    def more(start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
+        import httpx2
+        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]  # lazy
+
+        headers = {**build_hf_headers(), "Range": f"bytes={start}-", "Accept-Encoding": "identity"}
+        with (
+            httpx2.Client(follow_redirects=True, timeout=30.0) as client,
+            client.stream("GET", url, headers=headers) as got,
+        ):
+            hf_raise_for_status(got)
+            yield got.status_code, got.iter_bytes(BLOCK_BYTES)
+
+    return more
 
 
 def checksum(path: Path) -> str:

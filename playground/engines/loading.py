@@ -56,7 +56,7 @@ class Load:
         if self.ended:
             return EngineState("ready")
         left_s = self._progress.left_s(time.monotonic())
-        return EngineState("loading", now.stage, now.done, now.total, unit=now.unit, left_s=left_s)
+        return EngineState("loading", now.stage, now.done, now.total, unit=now.unit, left_s=left_s, note=now.note)
 
     def follow(self) -> Iterator[Loading]:
         """Each new state, until it is ready. Raises EngineError."""

@@ -38,7 +38,7 @@ def shapes(path: Path = FILE) -> Mapping[str, Shape]:
 
 def shape_of(spec: ModelSpec) -> Shape | None:
     """The shape of the row's model by the Hub's page it names or by its source; None where none is known."""
-    names = [name for name in (spec.repository, spec.source) if name]
+    names = [name.removeprefix("modelscope:") for name in (spec.repository, spec.source) if name]
     return next((found for name in names if (found := by_name(name)) is not None), None)
 
 
