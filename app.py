@@ -26,7 +26,7 @@ def main() -> None:
     from playground.ui import page  # after the flags: --help should not wait for Gradio
 
     house.book.mend_beside()
-    warming = house.pool.warm(*house.to_warm())
+    warming = house.warm()
     if house.settings.zerogpu:
         warming.join()  # a GPU is lent to what is loaded before the launch
     try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Parts:
-    """All that a front end needs."""
+    """All that a front end needs. `hub_known` waits until it is known whether the Hub answers, where that counts."""
 
     settings: Settings
     catalog: Catalog
@@ -52,6 +53,7 @@ class Parts:
     arena: Arena
     fits: fit.Fits
     sync: Sync | None = None
+    hub_known: Callable[[], object] = lambda: None
     turns: itertools.count[int] = field(default_factory=itertools.count)
 
     def close(self) -> None:
@@ -63,15 +65,28 @@ class Parts:
         finally:
             self.pool.close()
 
-    @cached_property
+    @property
     def pair(self) -> pairs.Pair:
-        """What the page opens with, by what is known when it is first asked for: nobody waits for the Hub."""
+        """What the page opens with, by what is known now: nobody waits for the Hub, and once it has answered, the next
+        page that is opened knows."""
         return self.choose("")
+
+    def warm(self) -> threading.Thread:
+        """Load the pair in the background, once it is known which one it is."""
+
+        def work() -> None:
+            self.hub_known()
+            self.pool.warm(*self.to_warm()).join()
+
+        thread = threading.Thread(target=work, name="warm the pair", daemon=True)
+        thread.start()
+        return thread
 
     def to_warm(self) -> tuple[str, ...]:
         """Models of the pair to load before anybody asks: those that are here, or small. Gigabytes are fetched only
         when they are asked for."""
-        rows = dict.fromkeys(self.catalog.row(key) for key in (self.pair.left, self.pair.right))
+        pair = self.pair
+        rows = dict.fromkeys(self.catalog.row(key) for key in (pair.left, pair.right))
         return tuple(row.key for row in rows if row.key in pairs.FALLBACK or self._here(row))
 
     def _here(self, row: ModelSpec) -> bool:
@@ -144,7 +159,7 @@ def assemble(settings: Settings) -> Parts:
         return weights.locate(spec, settings.cache) is not None
 
     path = votes.place(settings.votes, own=settings.on_space or bool(settings.sync_to))
-    choose = _chooser(settings, rows, present)
+    choose, hub_known = _chooser(settings, rows, present)
     pair = choose("")
     prompts = library.load(settings.prompts) if settings.prompts.is_dir() else ()
     arena = _arena(settings, rows, pair, present)
@@ -159,6 +174,7 @@ def assemble(settings: Settings) -> Parts:
         arena=arena,
         fits=_fits(settings, rows),
         sync=sync,
+        hub_known=hub_known,
     )
 
 
@@ -184,23 +200,34 @@ def _fits(settings: Settings, rows: Catalog) -> fit.Fits:
     return fit.Fits(rows, machine.look, stored)
 
 
-def _chooser(settings: Settings, rows: Catalog, present: Callable[[ModelSpec], bool]) -> Callable[[str], pairs.Pair]:
-    """Gives the named pair ("": the one to open with), by the machine and the Hub's answer as they are then."""
+def _chooser(
+    settings: Settings, rows: Catalog, present: Callable[[ModelSpec], bool]
+) -> tuple[Callable[[str], pairs.Pair], Callable[[], object]]:
+    """What gives the named pair ("": the one to open with), by the machine and the Hub's answer as they are then, and
+    what waits for that answer where the pair to open with depends on it."""
     offline = settings.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
     asked = hub.Question(settings.environ.get("HF_ENDPOINT", ""), offline=offline)
-    if not (settings.left and settings.right) and len(rows.own) < 2:  # else the opening pair is settled without it
+    open_with: dict[bool, pairs.Pair] = {}  # by the Hub's answer: every page until then, and every page after it, alike
+    counts = not (settings.left and settings.right) and len(rows.own) < 2
+    if counts:
         asked.start()
 
-    def choose(name: str) -> pairs.Pair:
-        answers = asked.wait() if name else asked.answer()  # a person who picks a pair may wait, the page may not
-        now = pairs.Situation(machine.look(), present, lambda key: _answered_for(settings, key), answers)
-        if name:
-            return pairs.named(rows, name, now)
+    def situation(hub_answers: bool) -> pairs.Situation:
+        return pairs.Situation(machine.look(), present, lambda key: _answered_for(settings, key), hub_answers)
+
+    def opening(now: pairs.Situation) -> pairs.Pair:
         if settings.on_space and not settings.zerogpu and not now.machine.gpus and not _told(settings, rows):
             return pairs.recorded(rows)
         return pairs.choose(rows, settings.left, settings.right, settings.pair, now)
 
-    return choose
+    def choose(name: str) -> pairs.Pair:
+        if name:  # a person who picks a pair may wait, the page may not
+            return pairs.named(rows, name, situation(asked.wait()))
+        if (known := asked.answer()) not in open_with:
+            open_with[known] = opening(situation(known))
+        return open_with[known]
+
+    return choose, asked.wait if counts else lambda: None
 
 
 def _told(settings: Settings, rows: Catalog) -> bool:

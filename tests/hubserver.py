@@ -19,7 +19,8 @@ COMMIT = "c0ffee" * 6 + "c0ff"
 @dataclass
 class Hub:
     """`files` of the repository ORG/NAME; `cut_after` ends an answer after so many bytes, `cuts` times
-    (`stall`: it is not ended, but nothing more comes); `refuse` is the error code that the Hub gives for files."""
+    (`stall`: it is not ended, but nothing more comes); `refuse` is the error code that the Hub gives for files. Whether
+    it is there at all is answered when `awake` is set."""
 
     files: Mapping[str, bytes]
     repository: str = "org/name"
@@ -27,6 +28,7 @@ class Hub:
     cuts: int = 0
     stall: threading.Event | None = None
     refuse: str = ""
+    awake: threading.Event | None = None
     key: str = ""
     sent: int = 0
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -58,6 +60,8 @@ def serving(hub: Hub) -> Iterator[Hub]:
             if path != "/api/models" and not path.startswith((f"/api/models/{hub.repository}", f"/{hub.repository}/")):
                 return self.refuse(401, "RepoNotFound", "Repository not found")
             if path == "/api/models":  # any question about models: it answers
+                if hub.awake:
+                    hub.awake.wait(60)
                 return self.send(200, {"Content-Type": "application/json"}, b"[]", body)
             if path.startswith("/api/"):
                 siblings = [{"rfilename": name, "size": len(data)} for name, data in hub.files.items()]

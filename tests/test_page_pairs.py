@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from playground import parts
+from playground.settings import Settings
 from tests import site
 from tests.badserver import DONE, STOP, BadServer, Request, event, sse, text
 from tests.browser import LONG_S, MARKS, answer, ask, browser, finished, visit
+from tests.hubserver import Hub, serving
 
 __all__ = ["browser", "visit"]
 pytestmark = MARKS
@@ -134,3 +138,27 @@ def test_the_menu_fits_beside_its_sentence(page, visit, width: int, scheme: str)
     box = tab.locator(".pairs-menu").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= width
+
+
+def test_a_page_that_is_opened_after_the_hub_has_answered_begins_with_its_pair(tmp_path: Path, visit):
+    environ = {"HF_HUB_CACHE": str(tmp_path / "hub"), "PLAYGROUND_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+    with serving(Hub({})) as quick:
+        told = Settings(cache=tmp_path, environ={**environ, "HF_ENDPOINT": quick.url})
+        house = parts.assemble(told)
+        house.hub_known()
+        expected = [house.catalog.row(key).title for key in (house.pair.left, house.pair.right)]
+    program = site.ROOT / "tests" / "late_hub_child.py"
+    with (
+        serving(Hub({}, awake=threading.Event())) as late,
+        site.app(tmp_path, "", env={**environ, "HF_ENDPOINT": late.url}, program=program) as url,
+    ):
+        tab = visit(url)
+        becomes(tab, "Left", "SmolLM2 135M · 4-bit")
+        assert value(tab, "Right") == "SmolLM2 135M · bf16"
+        late.awake.set()
+        tab.wait_for_timeout(500)  # the answer is on its way to the app
+        tab.reload()
+        becomes(tab, "Left", expected[0])
+        becomes(tab, "Right", expected[1])
+        assert expected[0] != "SmolLM2 135M · 4-bit"
+        assert "the best pair for" in tab.locator(".block.why").inner_text()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
-from playground import parts
+from playground import hub, machine, parts
 from playground.asking import BLIND_NOTICE
 from playground.errors import UsageError
 from playground.parts import Parts, Question
 from playground.settings import Settings
 from playground.types import SIDES, Comparison, Image, Message, Pacing
+from tests.hubserver import Hub, serving
 
 PICTURE = Image(b"png", "image/png", 1, 1, "ab" * 32)
 BOTH = {"left": Question("blind"), "right": Question("seeing")}
@@ -59,6 +61,45 @@ def test_a_pair_that_must_be_fetched_is_not_fetched_before_anybody_asks(tmp_path
     large = Settings(left="qwen3.5-27b-bf16", right="gpt-oss-120b-q4", cache=tmp_path, environ=offline)
     assert parts.assemble(large).to_warm() == ()
     assert parts.assemble(Settings(cache=tmp_path, environ=offline)).to_warm() == ("smollm2-135m-q4", "smollm2-135m")
+
+
+def test_a_hub_that_answers_late_gives_the_next_page_its_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(machine, "look", lambda: machine.Machine(16 * 2**30, 12 * 2**30))
+    monkeypatch.setattr(hub.Question, "LIMIT_S", 60.0)
+    with serving(Hub({}, awake=threading.Event())) as stand_in:
+        environ = {"HF_ENDPOINT": stand_in.url, "HF_HUB_CACHE": str(tmp_path)}
+        house = parts.assemble(Settings(cache=tmp_path, environ=environ))
+        first = house.pair
+        assert (first.left, first.right) == ("smollm2-135m-q4", "smollm2-135m")
+        assert house.pair is first
+        stand_in.awake.set()
+        house.hub_known()
+        late = house.pair
+        assert (late.left, late.right) == ("qwen3.5-0.8b-q4", "qwen3.5-4b-q4")
+        assert house.pair is late
+        assert [path for _, path in stand_in.asked] == ["/api/models"]
+        assert house.to_warm() == ()
+
+
+def test_nothing_is_warmed_before_it_is_known_which_pair_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(hub.Question, "LIMIT_S", 60.0)
+    with serving(Hub({}, awake=threading.Event())) as stand_in:
+        house = parts.assemble(Settings(cache=tmp_path, environ={"HF_ENDPOINT": stand_in.url}))
+        warmed: list[tuple[str, ...]] = []
+
+        def warm(*keys: str) -> threading.Thread:
+            warmed.append(keys)
+            done = threading.Thread(target=int)
+            done.start()
+            return done
+
+        monkeypatch.setattr(house.pool, "warm", warm)
+        warming = house.warm()
+        warming.join(0.3)
+        assert warmed == []
+        stand_in.awake.set()
+        warming.join(30)
+        assert warmed == [house.to_warm()]
 
 
 def test_a_named_pair_opens_the_page_and_an_unknown_one_is_refused(tmp_path: Path):

@@ -219,6 +219,14 @@ def _wire_pickers(tab: Layout, parts: Parts, blocks: gr.Blocks) -> None:
     def swapped(left: str, right: str) -> Update:
         return look(right, left) | {pickers.models["left"]: right, pickers.models["right"]: left, pickers.why: ""}
 
+    def opened(left: str, right: str) -> Update:
+        """The page was built at the start; whether the Hub answers may be known by now."""
+        pair = parts.pair
+        if (left, right) == (pair.left, pair.right):
+            return look(left, right)
+        chosen: Update = {pickers.models["left"]: pair.left, pickers.models["right"]: pair.right}
+        return chosen | changed(pair.left, pair.right) | {pickers.why: show.why(pair)}
+
     def offered(event: gr.EventData) -> Update:
         chosen: Update = {pickers.models["left"]: event.left, pickers.models["right"]: event.right, tab.problem: ""}
         return chosen | changed(event.left, event.right)
@@ -228,7 +236,8 @@ def _wire_pickers(tab: Layout, parts: Parts, blocks: gr.Blocks) -> None:
     gr.on([m.input for m in models], picked, models, touched, **PRIVATE)
     pickers.pairs.input(paired, pickers.pairs, [*touched, pickers.pairs], **PRIVATE)
     pickers.swap.click(swapped, models, [*shown, *models, pickers.why], **PRIVATE)
-    gr.on([blocks.load, tab.ticker.tick], look, models, shown, **PRIVATE)
+    blocks.load(opened, models, touched, **PRIVATE)
+    tab.ticker.tick(look, models, shown, **PRIVATE)
     tab.problem.click(offered, None, touched, **PRIVATE)
 
 
