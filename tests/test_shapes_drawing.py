@@ -10,6 +10,7 @@ from transformers.models.qwen3_5 import modeling_qwen3_5 as qwen
 from training.shapes import (
     asking,
     batches,
+    contrasts,
     drawing,
     keeping,
     labels,
@@ -218,6 +219,76 @@ def test_every_cell_of_two_pictures_is_told_which_it_is_of(processor):
     assert maker.batch(lessons.lessons(3, 899, 4, 2, EARLY), numbered=True).nth is None
 
 
+LATEST = lessons.Stage(late=True, crowds=True, twins=True, contrasts=True)
+
+
+def two_stars() -> tuple[Scene, Scene]:
+    return (
+        picture_of(Figure("star", "red", RED, 0.5, 0.5, 0.2)),
+        picture_of(Figure("star", "blue", BLUE, 0.3, 0.3, 0.1), Figure("circle", "blue", BLUE, 0.8, 0.8, 0.1)),
+    )
+
+
+def test_the_same_question_of_both_pictures_has_two_answers():
+    found = [turns for seed in range(200) if (turns := contrasts.same_of_both(Random(seed), two_stars()))]
+    assert len(found) > 40
+    for one, other in found:
+        assert {one.of, other.of} == {0, 1}
+        assert one.answer != other.answer
+    assert {turn.answer for turns in found for turn in turns if "star is" in turn.answer} == {
+        "The star is red.", "The star is blue.",
+    }  # fmt: skip
+
+
+def test_bars_and_shapes_are_never_asked_each_others_questions():
+    chart = scenes.bars(Random(1), 128, 128)
+    for seed in range(100):
+        for turn in contrasts.same_of_both(Random(seed), (two_stars()[0], chart)):
+            assert "star" not in turn.answer or turn.of == 0
+            assert "bar" not in turn.answer or turn.of == 1
+
+
+def test_only_what_one_picture_shows_is_asked_for():
+    for seed in range(50):
+        turns = contrasts.contrasts(Random(seed), two_stars(), 8)
+        which = [turn for turn in turns if turn.kind == "which picture"]
+        assert [(turn.answer, "circle" in turn.question.lower()) for turn in which] == [("The second picture.", True)]
+        assert all(marking.right(turn, turn.answer) for turn in turns)
+
+
+def test_last_most_lessons_are_contrasts_and_some_show_one_picture():
+    shown = [len(lessons.lessons(1, step, 32, 6, LATEST)[0].scenes) for step in range(4000, 4008)]
+    assert shown.count(2) == 6
+    assert shown.count(1) == 2
+
+
+def test_every_token_of_an_answer_says_which_picture_it_is_about(processor, words):
+    turns = (
+        Turn("two pictures", "Describe picture 1.", "A red star.", of=0),
+        Turn("which picture", "Which picture shows a circle?", "The second picture."),
+        Turn("two pictures", "Describe picture 2.", "A blue star and a blue circle.", of=1),
+    )
+    made = batches.Maker(processor, longest=500).batch([lessons.Lesson(two_stars(), turns)], numbered=True, still=True)
+    told = [words.decode(made.ids[0][made.asked[0] == nth]) for nth in (0, 1)]
+    assert told == ["A red star.<|im_end|>", "A blue star and a blue circle.<|im_end|>"]
+
+
+def test_in_the_end_the_tower_is_left_as_it_is(processor):
+    pupil = learning.Pupil(replace(sizes.SMALL, text_layers=4, vision_layers=1), len(processor.tokenizer))
+    told = lessons.lessons(3, 4001, 4, 2, LATEST)
+    made = batches.Maker(processor, longest=400).batch(told, numbered=True, still=True)
+    sum(pupil.speak(made)).backward()
+    assert pupil.nth.weight.grad.abs().sum() > 0
+    assert all(p.grad is None for p in [*pupil.model.model.visual.parameters(), *pupil.head.parameters()])
+
+
+def test_later_conversations_are_longer(processor):
+    told = lessons.lessons(3, 4001, 4, 10, LATEST)
+    maker = batches.Maker(processor, longest=190)
+    short, long = (maker.batch(told, more=more).ids.shape[1] for more in (0, 150))
+    assert short + 50 < long <= short + 190
+
+
 def test_both_dense_lessons_teach_the_first_layer_and_the_tower(processor):
     tiny = replace(sizes.SMALL, text_layers=2, vision_layers=1)
     pupil = learning.Pupil(tiny, len(processor.tokenizer))
@@ -281,7 +352,9 @@ def test_the_rate_goes_straight_between_its_points():
 def test_every_step_has_a_rate(size):
     last = size.see_steps + size.speak_steps
     assert size.rates[-1] == (last, 0)
-    assert all(0 < learning.rate(size, step) <= 1 for step in range(last))
+    rates = [learning.rate(size, step) for step in range(last)]
+    assert all(0 <= rate <= 1 for rate in rates)
+    assert rates.count(0) <= 1, "only where a rate that fell to nothing turns is a step lost"
 
 
 def test_crowds_hold_three_figures_or_more():

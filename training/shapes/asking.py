@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from training.shapes import phrases
@@ -11,11 +11,13 @@ from training.shapes.world import Figure, Scene, place
 
 @dataclass(frozen=True)
 class Turn:
-    """One question with its right answer; `kind` is the row of the report it counts in."""
+    """One question with its right answer; `kind` is the row of the report it counts in, `of` the picture (0 or 1) that
+    it names, if it names one of two."""
 
     kind: str
     question: str
     answer: str
+    of: int | None = None
 
 
 Asker = Callable[[Random, Scene], Turn | None]
@@ -162,7 +164,7 @@ def spelt(random: Random, turn: Turn) -> Turn:
     question = turn.question.replace("olour", "olor") if random.random() < 0.35 else turn.question
     question = question.replace("picture", "image") if random.random() < 0.15 else question
     question = question.rstrip("?.!") if random.random() < 0.1 else question
-    return Turn(turn.kind, question.lower() if random.random() < 0.12 else question, turn.answer)
+    return replace(turn, question=question.lower() if random.random() < 0.12 else question)
 
 
 NTH = ("first", "second")
@@ -176,7 +178,7 @@ def ask_of_two(random: Random, scenes: tuple[Scene, Scene], kept_only: bool = Fa
     turn = ask(random, scenes[at], kept_only)
     place_words = random.choice(phrases.IN_PICTURE).format(nth=NTH[at], digit=at + 1)
     kind = turn.kind if turn.kind == "left out" else "two pictures"
-    return Turn(kind, pointed(turn.question, place_words), turn.answer)
+    return Turn(kind, pointed(turn.question, place_words), turn.answer, of=at)
 
 
 def pointed(question: str, where_to: str) -> str:

@@ -1,5 +1,6 @@
 """Knows how conversations become tensors, just as the shipped processor makes them. Not how they are learnt from."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,6 +39,8 @@ class Batch:
     """Conversations as the whole model takes them; `weights` says how much each next token matters.
 
     `nth` (cells,) is 0 for a cell of a first picture and 1 for one of a second, or None where that is not taught.
+    `still` says that the tower is left as it is: nothing is learnt about seeing. `asked`, like `ids`, is 0 or 1 where
+    an answer is about the first or second picture by name, else -1; None where `nth` is, or before the tower is still.
     """
 
     seen: Seen
@@ -45,6 +48,8 @@ class Batch:
     mask: Tensor
     weights: Tensor
     nth: Tensor | None = None
+    still: bool = False
+    asked: Tensor | None = None
 
 
 class Maker:
@@ -79,16 +84,18 @@ class Maker:
         )
         return Seen(done["pixel_values"], grid, cells, flags, numbers)
 
-    def batch(self, lessons: list[Lesson], numbered: bool = False) -> Batch:
+    def batch(self, lessons: list[Lesson], numbered: bool = False, still: bool = False, more: int = 0) -> Batch:
+        """`more` is by how many tokens rows may be longer than usual."""
         shown = [lesson.scenes for lesson in lessons]
         seen = self.see([scene for scenes in shown for scene in scenes])
         counts = iter((seen.grid.prod(-1) // self.merge**2).tolist())
-        rows = [self.row([next(counts) for _ in lesson.scenes], lesson.turns) for lesson in lessons]
+        rows = [self.row([next(counts) for _ in lesson.scenes], lesson.turns, more) for lesson in lessons]
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
         nth = ((ids == VISION_START).cumsum(1) - 1)[ids == IMAGE] if numbered and len(shown[0]) > 1 else None
-        return Batch(seen, ids, (ids != PAD).long(), self.weigh(ids), nth)
+        asked = self.asked(ids, lessons) if still and nth is not None else None
+        return Batch(seen, ids, (ids != PAD).long(), self.weigh(ids), nth, still, asked)
 
-    def row(self, counts: list[int], turns: tuple[Turn, ...]) -> Tensor:
+    def row(self, counts: list[int], turns: tuple[Turn, ...], more: int = 0) -> Tensor:
         """The ids of a conversation, cut after the last turn that fits in `longest` tokens (more for two pictures)."""
         named = [naming(nth) if len(counts) > 1 else "" for nth in range(1, len(counts) + 1)]
         shown = [PICTURE.replace("<|image_pad|>", "<|image_pad|>" * count) for count in counts]
@@ -97,21 +104,34 @@ class Maker:
         answers = [f"<|im_start|>assistant\n{turn.answer}<|im_end|>" for turn in turns]
         ids: list[int] = []
         for part in self.processor.tokenizer([q + a for q, a in zip(texts, answers, strict=True)]).input_ids:
-            if ids and len(ids) + len(part) > self.longest + sum(counts[1:]):
+            if ids and len(ids) + len(part) > self.longest + more + sum(counts[1:]):
                 break
             ids += part
         return torch.tensor(ids)
 
     def weigh(self, ids: Tensor) -> Tensor:
         """Float32 like `ids`: the weight of each answer's token, 0 for whatever a model need not say."""
-        spoken = np.zeros(ids.shape, dtype=bool)
-        table, header = ids.numpy(), self.header
-        for row, column in zip(*np.nonzero(table == START), strict=True):
-            if table[row, column : column + len(header)].tolist() == header:
-                start = column + len(header)
-                end = start + int(np.argmax(table[row, start:] == END)) + 1
-                spoken[row, start:end] = True
-        return torch.where(torch.from_numpy(spoken), self.content[ids], 0.0)
+        spoken = torch.zeros(ids.shape, dtype=torch.bool)
+        for row, _, words in self.answers(ids):
+            spoken[row, words] = True
+        return torch.where(spoken, self.content[ids], 0.0)
+
+    def asked(self, ids: Tensor, lessons: list[Lesson]) -> Tensor:
+        """Int64 like `ids`: which picture each answer's token is about, -1 for whatever names none."""
+        found = torch.full(ids.shape, -1)
+        for row, nth, words in self.answers(ids):
+            of = lessons[row].turns[nth].of
+            found[row, words] = -1 if of is None else of
+        return found
+
+    def answers(self, ids: Tensor) -> Iterator[tuple[int, int, slice]]:
+        """Each answer's row, its number in the row (0 for the first), and where its tokens stand, the end included."""
+        header = self.header
+        for row, tokens in enumerate(ids.numpy()):
+            begun = [i + len(header) for i in np.flatnonzero(tokens == START)]
+            starts = [i for i in begun if tokens[i - len(header) : i].tolist() == header]
+            for nth, start in enumerate(starts):
+                yield row, nth, slice(start, start + int(np.argmax(tokens[start:] == END)) + 1)
 
 
 def image_types(ids: Tensor) -> Tensor:

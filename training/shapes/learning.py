@@ -27,10 +27,11 @@ from training.shapes.world import COLOURS, SHAPES
 SEED = 20261123
 PICTURES = 32
 LONGEST = 190
+MORE = 150  # tokens by which conversations are longer in the end, when the tower costs less
 MOST_TURNS = 10
 MUON_RATE, ADAM_RATE = 6e-3, 2e-3
 SEE_SHARE = 1.0  # of the dense lesson's loss that goes on while speaking: the tower still learns to count
-NTH_SHARE = 0.5  # of the loss of telling which picture a cell is of
+NTH_SHARE = 0.5  # of the loss of telling which picture a cell is of, or an answer about
 KEEP_EVERY = 100
 AHEAD = 4  # batches drawn ahead
 
@@ -74,9 +75,14 @@ class Pupil(nn.Module):
         features = self.model.model.visual(seen.pixels, grid_thw=seen.grid).pooler_output
         return features, self.seeing(features, seen)
 
+    @torch.no_grad()
+    def remember(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        """What `see` gives, without learning to see any better."""
+        return self.see(seen)
+
     def speak(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The losses of speaking and of seeing; the tower runs once for both."""
-        features, seeing = self.see(batch.seen)
+        features, seeing = self.remember(batch.seen) if batch.still else self.see(batch.seen)
         inner = self.model.model
         positions, _ = inner.get_rope_index(
             batch.ids, image_types(batch.ids), batch.seen.grid, attention_mask=batch.mask
@@ -97,10 +103,23 @@ class Pupil(nn.Module):
         losses = functional.cross_entropy(logits, batch.ids[:, 1:][heard], reduction="none")
         speaking = (losses * weights[heard]).sum() / weights.sum()
         if batch.nth is not None:
-            # A second picture's cells look like a first one's: the first layer must mark them for the others to tell.
-            known = self.nth(told.hidden_states[1][batch.ids == IMAGE]).float()
-            speaking = speaking + NTH_SHARE * functional.cross_entropy(known, batch.nth)
+            speaking = speaking + NTH_SHARE * self.telling_apart(told.hidden_states, batch)
         return speaking, seeing
+
+    def telling_apart(self, states: tuple[Tensor, ...], batch: Batch) -> Tensor:
+        """The loss of telling which of two pictures each cell is of and, late, which one each answer is about.
+
+        A second picture's cells look like a first one's: the first layer must mark them for the others to tell. The
+        last layer finds the cells of the picture that is asked about when both reach it marked in one way.
+        """
+        cells = batch.ids == IMAGE
+        loss = functional.cross_entropy(self.nth(states[1][cells]).float(), batch.nth)
+        if batch.asked is None:
+            return loss
+        last = functional.rms_norm(states[-2], states[-2].shape[-1:])  # as the last layer takes it
+        about = batch.asked[:, 1:]  # a token is said from the state before it
+        loss = loss + functional.cross_entropy(self.nth(last[cells]).float(), batch.nth)
+        return loss + functional.cross_entropy(self.nth(last[:, :-1][about >= 0]).float(), about[about >= 0])
 
 
 def optimizers(pupil: Pupil) -> list[torch.optim.Optimizer]:
@@ -126,9 +145,11 @@ def make_batch(maker: Maker, size: Size, step: int) -> Seen | Batch:
     if step < size.see_steps:
         return maker.see(pictures(Random(f"{SEED}/see/{step}"), PICTURES))
     spoken = step - size.see_steps
-    begun = (spoken >= since for since in (size.late_from, size.crowds_from, size.twins_from))
+    begun = (spoken >= since for since in (size.late_from, size.crowds_from, size.twins_from, size.contrasts_from))
     stage = Stage(*begun)
-    return maker.batch(lessons(SEED, spoken, PICTURES, MOST_TURNS, stage), numbered=spoken >= size.nth_from)
+    told = lessons(SEED, spoken, PICTURES, MOST_TURNS, stage)
+    more = MORE if stage.contrasts else 0
+    return maker.batch(told, numbered=spoken >= size.nth_from, still=stage.contrasts, more=more)
 
 
 def leave_with_parent() -> None:

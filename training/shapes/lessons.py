@@ -5,6 +5,7 @@ from random import Random
 
 from training.shapes import scenes
 from training.shapes.asking import Turn, ask, ask_of_two
+from training.shapes.contrasts import Pair, contrasts
 from training.shapes.talking import talk
 from training.shapes.world import Scene
 
@@ -12,6 +13,7 @@ from training.shapes.world import Scene
 FIGURES_FROM = ((0, 2), (100, 3), (200, 4), (300, 5))
 CHAT_SHARE = 0.1  # of turns beside a picture that are about no picture
 TALK_SHARE = 0.12  # of conversations without any picture
+SINGLES_EVERY = 4  # steps with one picture in each conversation, among contrasts
 PAIRS_FROM, PAIRS_EVERY = 200, 3  # steps with two pictures in each conversation, before there are more of them
 
 
@@ -45,9 +47,6 @@ def pictures(random: Random, count: int, most: int = 5, fewest: int = 1) -> list
     return [scene(random, width, height, most, fewest) for _ in range(count)]
 
 
-Pair = tuple[Scene, Scene]
-
-
 def strangers(random: Random, count: int, most: int) -> list[Pair]:
     """Pairs of any two scenes."""
     firsts, seconds = (pictures(random, count, most) for _ in range(2))
@@ -69,15 +68,19 @@ def twins(random: Random, count: int, most: int) -> list[Pair]:
 @dataclass(frozen=True)
 class Stage:
     """What is different later in speaking: `late` most lessons show two pictures, and what was not learnt well enough
-    is declined; then half of them do, and the others show `crowds` of three figures or more; last, half the pairs are
-    `twins`: of one kind, so that only their order tells them apart."""
+    is declined; then half of them do, and the others show `crowds` of three figures or more; then half the pairs are
+    `twins`: of one kind, so that only their order tells them apart; last, three in four show two pictures, and both are
+    asked the same: `contrasts`."""
 
     late: bool = False
     crowds: bool = False
     twins: bool = False
+    contrasts: bool = False
 
 
 def is_pair(step: int, stage: Stage) -> bool:
+    if stage.contrasts:
+        return step % SINGLES_EVERY != 0
     if stage.crowds:
         return step % 2 == 0
     return step % PAIRS_EVERY != 0 if stage.late else step >= PAIRS_FROM and step % PAIRS_EVERY == 0
@@ -106,6 +109,8 @@ def lessons(seed: int, step: int, count: int, most_turns: int, stage: Stage) -> 
     most = most_figures(step)
     if is_pair(step, stage):
         pairs = (twins if stage.twins else strangers)(random, count // 2, min(most, 3))
+        if stage.contrasts:
+            return [Lesson(pair, contrasts(random, pair, most_turns)) for pair in pairs]
         return [Lesson(pair, turns(random, pair, most_turns, stage.late)) for pair in pairs]
     talks = round(count * TALK_SHARE)
     shown = [(scene,) for scene in pictures(random, count - talks, most, 3 if stage.crowds else 1)] + [()] * talks

@@ -1,7 +1,6 @@
 """Knows how long learning takes on a machine that does nothing else, from steps that it times. Not what is learnt."""
 
 import time
-from statistics import fmean
 
 import torch
 
@@ -14,15 +13,16 @@ WARM, TIMED = 4, 16  # steps of each stretch before and under the clock
 
 
 def alone(size: Size) -> float:
-    """Seconds that all steps of one model would take here: those of a few stretches timed, times how many there are.
+    """Seconds that all steps of one model would take here: of each part a stretch is timed, times how many it has.
 
     A stretch runs just as in learning, its batches drawn in a process beside. Nothing learnt is kept.
     """
     torch.set_float32_matmul_precision("medium")
     quicken()
-    spoken = (0, size.late_from, size.speak_steps - WARM - TIMED)
-    speaking = fmean(stretch(size, size.see_steps + since) for since in spoken)
-    return size.see_steps * stretch(size, 0) + size.speak_steps * speaking
+    starts = [since for since in (0, size.late_from, size.contrasts_from) if since < size.speak_steps]
+    lasting = zip(starts, [*starts[1:], size.speak_steps], strict=True)
+    speaking = sum((end - start) * stretch(size, size.see_steps + start) for start, end in lasting)
+    return size.see_steps * stretch(size, 0) + speaking
 
 
 def stretch(size: Size, first: int) -> float:

@@ -12,19 +12,19 @@ from tqdm import tqdm
 from training.shapes.examining import SEED, Candidate, Question, examination, examine
 
 LEFT_OUT = (
-    "Left out, because they were not reached: size order, place, descriptions of more than two shapes, and in which of",
-    "two pictures a thing is. Digits, which could have been left out before place, are kept: they were reached.",
+    "Left out, because they were not reached: size order, place, and descriptions of more than two shapes. Digits,",
+    "which could have been left out before place, are kept: they were reached.",
     "Asked for sizes or places the models say that they cannot tell: the row `left out`. Asked to describe more than",
-    "two shapes they say how many there are: the row `many shapes`. These two rows, `which picture`, and `no picture`",
-    "(a question about a picture that was not sent) are not in the overall figure.",
+    "two shapes they say how many there are: the row `many shapes`. These two rows and `no picture` (a question about",
+    "a picture that was not sent) are not in the overall figure.",
 )
 LEARNING = (
     "`minutes learnt` are by the clock, with whatever else the machine had to do meanwhile. `minutes alone` are what",
-    "the same steps take when it has nothing else to do: stretches of them, timed by `python -m training.shapes pace`,",
-    "times how many there are.",
+    "the same steps take when it has nothing else to do: a stretch of each part, timed by",
+    "`python -m training.shapes pace`, times how many steps the part has.",
 )
 Seconds = dict[str, dict[str, float]]
-UNCOUNTED = ("left out", "no picture", "many shapes", "which picture")
+UNCOUNTED = ("left out", "no picture", "many shapes")
 GOALS = (
     "Goals for the larger model: 94 % overall, 85 % in each kind; for the smaller: 5 points or more below, and faster."
 )

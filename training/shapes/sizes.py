@@ -35,6 +35,7 @@ class Size:
     crowds_from: int = NEVER  # one in two shows two pictures, and the others show three figures or more
     nth_from: int = NEVER  # the first layer must know which picture each cell is of
     twins_from: int = NEVER  # two pictures are often of one kind, so that only their order tells them apart
+    contrasts_from: int = NEVER  # both pictures are asked the same, and the tower is left as it is
     patch: int = 8
     merge: int = 2
 
@@ -55,16 +56,19 @@ LARGE = Size(
     vision_heads=4,
     side=128,
     see_steps=2200,
-    speak_steps=2650,
-    # Down to a third, there the crowds; once the first layer knows pictures apart, up again and down to nothing.
+    speak_steps=3600,
+    # Down to a third, there the crowds; once the first layer knows pictures apart, up again and down to nothing,
+    # a little up, and from the contrasts on the same once more.
     rates=(
         *((0, 0.02), (49, 1), (2199, 1), (2200, 0.02), (2249, 1), (3200, 1)),
         *((3600, 1 / 3), (4200, 1 / 3), (4220, 0.8), (4500, 0.8), (4850, 0)),
+        *((4880, 0.5), (4901, 0.475), (4920, 0.8), (5400, 0.8), (5800, 0)),
     ),
     late_from=700,
     crowds_from=1400,
     nth_from=1800,
     twins_from=2000,
+    contrasts_from=2700,
 )
 SMALL = Size(
     name="shapes-small",
