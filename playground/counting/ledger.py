@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -83,6 +85,13 @@ class Ledger:
             self._stamp, self._read_at_s = stamp, now_s
             self._took_s = self._clock() - now_s
             self._known.clear()
+
+
+def give_back() -> None:
+    """Hand freed memory back to the system. glibc would keep it: after a million votes were counted, about 70 MB."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim:
+        trim(0)
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

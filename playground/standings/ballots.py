@@ -33,7 +33,7 @@ _HOUR = len("2026-11-01T13")
 _TRUE = ("true", "True", "TRUE")  # as we write it; a spreadsheet shouts
 
 Numbers = NDArray[np.float32]
-Codes = NDArray[np.int32]
+Codes = NDArray[np.integer]
 Flags = NDArray[np.bool_]
 
 
@@ -133,7 +133,13 @@ def part(batches: Iterable[Batch]) -> Part:
     names = {name: Names(*WINNERS) if name == "winners" else Names() for name in _CODED.values()}
     parts = [_arrays(batch, names) for batch in batches] or [_arrays({name: [] for name in COLUMNS}, names)]
     whole = {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
-    return Part({name: each.names for name, each in names.items()}, whole)
+    return Part({name: each.names for name, each in names.items()}, _narrow(whole, names))
+
+
+def _narrow(whole: Mapping[str, NDArray[Any]], names: Mapping[str, Names]) -> dict[str, NDArray[Any]]:
+    """Codes in as few bytes as there are names for: a million votes then take 54 MB, not 76."""
+    fewest = {name: np.min_scalar_type(len(names[of].names)) for name, of in _CODED.items()}
+    return {name: cells.astype(fewest.get(name, cells.dtype), copy=False) for name, cells in whole.items()}
 
 
 def _arrays(batch: Batch, names: Mapping[str, Names]) -> dict[str, NDArray[np.generic]]:
@@ -167,8 +173,9 @@ def join(parts: Sequence[Part]) -> Ballots:
         whole[name] = np.concatenate(pieces)
     stands = stand(whole.pop("id"), whole.pop("supersedes"))
     figures = {name: whole.pop(name) for name in NUMBERS}
-    known: dict[str, Any] = {name: each.names for name, each in names.items() if name != "winners"}
-    return Ballots(stands=stands, figures=figures, **known, **whole)
+    columns: dict[str, Any] = {name: each.names for name, each in names.items() if name != "winners"}
+    columns |= _narrow(whole, names)
+    return Ballots(stands=stands, figures=figures, **columns)
 
 
 def _flags(cells: Iterable[str], yes: Callable[[str], bool]) -> Flags:

@@ -33,7 +33,7 @@ _MIDDLE, _SCALE = 1000.0, 400.0
 
 Wins = NDArray[np.float64]
 """[k, k]: how often the model of the row beat that of the column; a tie is half for each."""
-Codes = NDArray[np.int32]
+Codes = NDArray[np.integer]
 
 
 def outcomes(winner: Codes, loser: Codes, tied: NDArray[np.bool_], models: int) -> Codes:

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from playground.counting import choices, exports, sizes
-from playground.counting.ledger import Count, Ledger
+from playground.counting.ledger import Count, Ledger, give_back
 from playground.errors import PlaygroundError, UsageError
 from playground.parts import Parts
 from playground.standings import Filter
@@ -74,6 +74,7 @@ def build(parts: Parts, tab: gr.Tab) -> None:
         except PlaygroundError as error:
             return {problem: show.problem(str(error))}
         html = board.board(found, str(parts.settings.votes), pictures(found.found), filtered=only != Filter())
+        give_back()
         return {problem: "", shown: html, controls.script: gr.update(choices=_scripts(found))}
 
     def take(event: gr.EventData, *values: Any) -> dict[Any, Any]:
