@@ -179,7 +179,8 @@ def test_several_processes_read_what_one_reads():
 
 @pytest.mark.parametrize("voters", [1, 255, 256, 257, 700])
 def test_names_are_found_again_however_many_there_are(voters: int):
-    rows = [stored.vote(n, "small", "large", "tie", voter=f"v{n % voters}") for n in range(1000)]
+    stored.write(FILE, [stored.vote(n, "small", "large", "tie", voter=f"v{n % voters}") for n in range(1000)])
+    rows = list(votes.read(FILE))
     parts = [ballots.part(ballots.columns(some)) for some in (rows[:3], rows[3:])]
     joined = ballots.join(parts)
     assert [joined.voters[code] for code in joined.voter] == [row["voter"] for row in rows]
