@@ -105,7 +105,7 @@ def notice(spec: ModelSpec, place: Path | None) -> str:
     names = {Path(name).name.lower() for name in (spec.source, spec.repository) if name}
     if not wanted or Path(wanted).name.lower() in names:
         return ""
-    return f"its adapter says that it was made for {wanted}, and is used on {spec.source}"
+    return f"Its adapter says that it was made for {wanted}, and is used on {spec.source}"
 
 
 def other_base(spec: ModelSpec, folder: Path, why: str) -> WeightsError:

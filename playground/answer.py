@@ -19,10 +19,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The model can answer. `load_s` is None when it was ready before; `cold` until its first whole answer."""
+    """The model can answer. `load_s` is None when it was ready before; `cold` until its first whole answer. `notice` is
+    a fact about its answers that only shows now."""
 
     load_s: float | None
     cold: bool
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,9 @@ def advance(answer: Answer, change: Change) -> Answer:
             return replace(answer, status="waiting", loading=Loading(_waits(change)))
         case Loading():
             return replace(answer, status="loading", loading=change)
-        case Ready(load_s, cold):
-            return replace(answer, status="reading", loading=None, load_s=load_s, cold=cold)
+        case Ready(load_s, cold, notice):
+            told = ". ".join(filter(None, (answer.notice, notice)))
+            return replace(answer, status="reading", loading=None, load_s=load_s, cold=cold, notice=told)
 
 
 def _waits(held: Held) -> str:

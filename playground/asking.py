@@ -16,6 +16,10 @@ from playground.types import Message, ModelSpec, Sampling
 _UNSENDABLE = re.compile("[\ud800-\udfff\x00]")
 
 BLIND_NOTICE = "cannot see images, got the text only"
+BLIND_TO_IMAGES = (
+    "has no chat template, so it continues text and cannot be shown images. Take them out, or choose another model."
+)
+CONTINUES_NOTICE = "A base model: it has no chat template, so it continues your text and does not answer it"
 
 
 def clean(text: str) -> str:
@@ -78,6 +82,17 @@ def merge(asked: Sampling, recommended: Sampling) -> Sampling:
     """What was asked for, and where nothing was, what the model's makers recommend."""
     values = {f.name: getattr(asked, f.name) for f in fields(Sampling)}
     return Sampling(**{k: getattr(recommended, k) if v is None else v for k, v in values.items()})
+
+
+def continued(messages: Sequence[Message]) -> str:
+    """The conversation as one text to go on with, for a model without a chat template.
+
+    What the model said stands directly behind what it continued; an empty line parts turns.
+    """
+    text = ""
+    for message in messages:
+        text += message.text if message.role == "assistant" or not text else f"\n\n{message.text}"
+    return text
 
 
 def conversation(system: str, history: Sequence[Message], message: Message) -> tuple[Message, ...]:

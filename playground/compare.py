@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
 from playground.answer import Change, Failed, Held, Measured, Ready, Stopped, advance, collide, timed
-from playground.engines.base import Engine, MemoryWatch, Stream
+from playground.engines.base import Engine, MemoryWatch, Stream, noticed
 from playground.errors import PlaygroundError, PromptError
 from playground.line import Line
 from playground.types import (
@@ -253,8 +253,8 @@ class Race:
             self._changes.put((side, loading))
             if lane.stopping.is_set():
                 return False
-        engine = lane.entrant.engine
-        self._changes.put((side, Ready(time.monotonic() - started_s if loaded else None, engine.cold())))
+        engine, took_s = lane.entrant.engine, time.monotonic() - started_s
+        self._changes.put((side, Ready(took_s if loaded else None, engine.cold(), noticed(engine))))
         return not lane.stopping.is_set()
 
     def _read(self, side: Side, lane: _Lane) -> Finished | None:

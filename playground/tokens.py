@@ -32,21 +32,20 @@ class Counter:
 
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt as the model reads it; pictures are not counted."""
+        if not self._template:
+            return sum(len(self._tokenizer.encode(_clean(message.text)).ids) for message in messages)
         text = self._rendered(messages)
         if text is not None:
             return self._tokens(text)
         return sum(self._tokens(message.text) + OVERHEAD_TOKENS for message in messages)
 
     def _tokens(self, text: str) -> int:
-        clean = text.encode("utf-8", "replace").decode()  # lone surrogates have no tokens
-        return len(self._tokenizer.encode(clean, add_special_tokens=False).ids)
+        return len(self._tokenizer.encode(_clean(text), add_special_tokens=False).ids)
 
     def _rendered(self, messages: Sequence[Message]) -> str | None:
         """The prompt as one text, or None without a template that works here."""
         from jinja2 import TemplateError
 
-        if not self._template:
-            return None
         said = [{"role": message.role, "content": message.text} for message in messages]
         tokens = {name: _text(value) for name, value in self._config.items() if name.endswith("_token")}
         try:
@@ -56,12 +55,21 @@ class Counter:
             return None
 
 
+def has_template(folder: Path) -> bool:
+    """It can be given a conversation: by a template, or by Mistral's own tokenizer, which needs none."""
+    if template(folder, _json(folder / "tokenizer_config.json")) or (folder / "tekken.json").is_file():
+        return True
+    return any(folder.glob("additional_chat_templates/*.jinja"))
+
+
 def template(folder: Path, config: dict[str, Any]) -> str:
     """The chat template, in a file of its own or in the tokenizer's settings; "" without one."""
     file = folder / "chat_template.jinja"
     if file.is_file():
         return file.read_text(encoding="utf-8")
     found = config.get("chat_template") or _json(folder / "chat_template.json").get("chat_template")
+    if isinstance(found, list):  # several, by name
+        found = {each.get("name"): each.get("template") for each in found if isinstance(each, dict)}.get("default")
     return found if isinstance(found, str) else ""
 
 
@@ -77,6 +85,10 @@ def _sandbox() -> Any:
     )
     environment.globals |= {"raise_exception": refuse, "strftime_now": lambda form: datetime.now().strftime(form)}
     return environment
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()  # lone surrogates have no tokens
 
 
 def _text(value: Any) -> str:

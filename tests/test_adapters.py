@@ -135,9 +135,7 @@ def test_shapes_of_packed_weights_say_nothing(tmp_path: Path):
 def test_a_folder_without_an_adapter_says_what_it_lacks(tmp_path: Path, cache: Path, lacking: str):
     two = lora(tmp_path / "lora")
     (two / lacking).unlink()
-    with pytest.raises(
-        WeightsError, match=r"There is no adapter in \S*lora: it lacks .*Correct `adapter`"
-    ):
+    with pytest.raises(WeightsError, match=r"There is no adapter in \S*lora: it lacks .*Correct `adapter`"):
         weights.locate(row(base(tmp_path / "base"), two), cache)
 
 
@@ -168,7 +166,7 @@ def test_another_name_of_the_base_is_told_though_it_fits(tmp_path: Path):
     one, two = base(tmp_path / "Other-1B"), lora(tmp_path / "lora")
     spec = row(one, two)
     assert adapters.notice(spec, joined(tmp_path, one, two)) == (
-        f"its adapter says that it was made for org/Right-1B, and is used on {one}"
+        f"Its adapter says that it was made for org/Right-1B, and is used on {one}"
     )
     assert adapters.notice(replace(spec, repository="copies/right-1b"), joined(tmp_path, one, two)) == ""
 

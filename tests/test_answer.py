@@ -167,3 +167,10 @@ def test_no_text_is_lost_or_moved(said: list[tuple[str, float, bool]]):
 )
 def test_two_sides_overlap_when_both_were_at_work_at_one_moment(left: Stamps, right: Stamps, overlapping: bool):
     assert overlap(left, right) is overlapping
+
+
+def test_what_only_shows_when_a_model_is_ready_joins_what_was_known_before():
+    before = Answer("m", notice="cannot see images, got the text only")
+    assert advance(before, Ready(None, False)).notice == before.notice
+    assert advance(before, Ready(None, False, "A base model")).notice == f"{before.notice}. A base model"
+    assert advance(Answer("m"), Ready(None, False, "A base model")).notice == "A base model"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.asking import BLIND_NOTICE, checked, conversation, fit_to, merge, refuse_unseen, unsayable
+from playground.asking import BLIND_NOTICE, checked, continued, conversation, fit_to, merge, refuse_unseen, unsayable
 from playground.errors import PromptError
 from playground.types import Image, Message, ModelSpec, Sampling
 
@@ -128,3 +128,10 @@ def test_a_conversation_is_the_system_prompt_the_turns_so_far_and_the_new_one():
 @pytest.mark.parametrize("system", ["", "  \n"])
 def test_an_empty_system_prompt_is_not_sent(system: str):
     assert conversation(system, (), Message("user", "?")) == (Message("user", "?"),)
+
+
+def test_a_conversation_as_one_text_has_each_answer_behind_what_it_continued():
+    turns = (Message("user", "One, two"), Message("assistant", ", three."), Message("user", "Four, "))
+    assert continued(turns) == "One, two, three.\n\nFour, "
+    assert continued((Message("system", "Count."), *turns)) == "Count.\n\nOne, two, three.\n\nFour, "
+    assert continued(()) == ""

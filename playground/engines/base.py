@@ -98,6 +98,20 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class Telling(Protocol):
+    """An engine that knows something about all its answers that the person must know."""
+
+    def notice(self) -> str:
+        """That fact, without a full stop; "" for none. It is known when the model is ready."""
+        ...
+
+
+def noticed(engine: Engine) -> str:
+    """What the engine tells, "" where it tells nothing."""
+    return engine.notice() if isinstance(engine, Telling) else ""
+
+
+@runtime_checkable
 class Housed(Protocol):
     """An engine whose model lives in processes of ours, so that ending them gives memory back."""
 

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from playground import asking
 from playground.engines.chunks import scalar
 from playground.types import Image, Message, Sampling
 
@@ -42,6 +43,13 @@ def build(model: str, messages: Sequence[Message], sampling: Sampling) -> Body:
     if sampling.thinking is not None:
         body["chat_template_kwargs"] = {"enable_thinking": sampling.thinking}
     return body
+
+
+def plain(model: str, messages: Sequence[Message], sampling: Sampling) -> Body:
+    """The request to a model that has no chat template: the conversation as one text, which it continues."""
+    body = build(model, (), sampling)
+    left = {name: value for name, value in body.items() if name not in ("messages", "chat_template_kwargs")}
+    return left | {"prompt": scalar(asking.continued(messages))}
 
 
 def encode(body: Body) -> bytes:

@@ -58,7 +58,7 @@ class Chunks:
         choices = chunk.get("choices")
         choice = _dict(choices[0]) if isinstance(choices, list) and choices else {}
         self._usage = _dict(choice.get("usage")) or self._usage
-        message = _dict(choice.get("delta")) or _dict(choice.get("message"))
+        message = _dict(choice.get("delta")) or _dict(choice.get("message")) or {"content": choice.get("text")}
         deltas = self._text(message, at_s)
         self.reason = _text(choice.get("finish_reason")) or self.reason
         return deltas

@@ -16,7 +16,7 @@ from playground.engines import offers
 from playground.engines.base import Stream
 from playground.engines.chunks import Chunks, ErrorInside, NotJson
 from playground.engines.reading import deltas, error_body
-from playground.engines.refusals import Endpoint, broken, failed_inside, message, not_a_stream, refusal, wait_s
+from playground.engines.refusals import Endpoint, broken, failed_inside, keyless, message, not_a_stream, refusal, wait_s
 from playground.engines.sse import OversizeError
 from playground.engines.wire import Wire, open_client
 from playground.errors import EngineError, RefusedError, StreamError, TooLongError
@@ -42,6 +42,7 @@ class ChatClient:
     """One endpoint; many streams at a time, from any thread. `name` and `key_env` appear in sentences for a person.
 
     `thinking` says that the model can think: asked to, its text may then begin inside a thought (see `thinking.py`).
+    `plain` says that it has no chat template: it is asked for a completion of the text.
     """
 
     def __init__(
@@ -53,9 +54,12 @@ class ChatClient:
         name: str = "",
         key_env: str = "",
         thinking: bool = False,
+        plain: bool = False,
     ) -> None:
         key = (api_key or "").strip() or None
         url = completions_url(base_url)
+        url = url.replace("/chat/completions", "/completions") if plain else url
+        self._body = bodies.plain if plain else bodies.build
         self._to = Endpoint(url, name or base_url.partition("@")[2] or base_url, timeouts.stall_s, key_env, key)
         self._timeouts, self._thinking = timeouts, thinking
         self._lock = threading.Lock()
@@ -67,7 +71,7 @@ class ChatClient:
         """Ask; the request is sent at the first `next()`. Raises EngineError."""
         wire = Wire()
         opened = self._thinking and sampling.thinking is True
-        events = self._events(bodies.build(model, messages, sampling), Chunks(opened), wire)
+        events = self._events(self._body(model, messages, sampling), Chunks(opened), wire)
 
         def abort() -> None:
             wire.cut()
@@ -236,7 +240,7 @@ class OpenAIEngine:
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> Stream:
         """Ask; the request is sent at the first `next()`. Raises EngineError, PromptError."""
         if self._keyless:
-            return Stream(_failing(RefusedError(_keyless(self.spec))), lambda: None)
+            return Stream(_failing(RefusedError(keyless(self.spec))), lambda: None)
         if too_long := self._too_long(messages):
             return Stream(_failing(too_long), lambda: None)
         return self._client.stream(self._model, messages, sampling)
@@ -271,16 +275,6 @@ class OpenAIEngine:
     def close(self) -> None:
         """End every stream and let go of the connections."""
         self._client.close()
-
-
-KEY_PAGES = {"HF_TOKEN": "https://huggingface.co/settings/tokens"}
-"""Where one gets a key, by the variable that holds it."""
-
-
-def _keyless(spec: ModelSpec) -> str:
-    page = KEY_PAGES.get(spec.api_key_env)
-    where = f" (make one at {page})" if page else ""
-    return f"{spec.api_key_env} is not set; export it{where} or choose another model."
 
 
 def _failing(error: Exception) -> Iterator[Event]:

@@ -14,11 +14,14 @@ from io import BytesIO
 from queue import SimpleQueue
 from typing import Any
 
+from jinja2 import TemplateError
 from PIL import Image as Picture
 
+from playground import asking
 from playground.engines.chunks import scalar
+from playground.engines.refusals import refused_by_template
 from playground.engines.thinking import ThinkSplitter
-from playground.errors import TooLongError
+from playground.errors import PromptError, TooLongError
 from playground.types import Delta, Event, Finished, Memory, Message, ModelSpec, Sampling, Sent, Usage
 
 MOST_TOKENS = 1024
@@ -34,6 +37,11 @@ class Loaded:
     model: Any
     processor: Any
     weights_bytes: int
+
+    @property
+    def continues(self) -> bool:
+        """It has no chat template, so it can only go on with a text."""
+        return not getattr(self.processor, "chat_template", None)
 
     @property
     def tokenizer(self) -> Any:
@@ -134,15 +142,28 @@ def answer(
 
 
 def _inputs(loaded: Loaded, spec: ModelSpec, messages: Sequence[Message], sampling: Sampling) -> Any:
+    """Raises PromptError for what the chat template, or a model without one, does not take."""
+    if loaded.continues:
+        return _text_inputs(loaded, spec, messages)
     said = [
         {"role": message.role, "content": _parts(message) if spec.reads_images else scalar(message.text)}
         for message in messages
     ]
     asked = {} if sampling.thinking is None else {"enable_thinking": sampling.thinking}
-    inputs = loaded.processor.apply_chat_template(
-        said, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", **asked
-    )
+    try:
+        inputs = loaded.processor.apply_chat_template(
+            said, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", **asked
+        )
+    except TemplateError as error:
+        raise PromptError(refused_by_template(spec.title or spec.key, str(error))) from error
     return inputs.to(loaded.model.device)
+
+
+def _text_inputs(loaded: Loaded, spec: ModelSpec, messages: Sequence[Message]) -> Any:
+    if any(message.images for message in messages):
+        raise PromptError(f"{spec.title or spec.key} {asking.BLIND_TO_IMAGES}")
+    reader = getattr(loaded.processor, "tokenizer", loaded.processor)
+    return reader(scalar(asking.continued(messages)), return_tensors="pt").to(loaded.model.device)
 
 
 def _parts(message: Message) -> list[dict[str, Any]]:

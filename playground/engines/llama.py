@@ -14,6 +14,7 @@ from playground import weights
 from playground.engines.local import LocalEngine, Tell
 from playground.engines.worker import Worker
 from playground.errors import WorkerError
+from playground.fit import gguf
 from playground.types import Message
 
 CHILD = Path(__file__).with_name("llama_child.py")
@@ -50,6 +51,10 @@ class LlamaEngine(LocalEngine):
     def _load_model(self, worker: Worker, place: Path | None, tell: Tell) -> None:
         """Nothing to do: it is healthy only once the weights are there."""
 
+    def _continues(self, place: Path | None) -> bool:
+        """llama.cpp would take ChatML in the place of a template that is not there, and say nothing."""
+        return place is not None and "tokenizer.chat_template" not in gguf.said(place)
+
     def _count(self, messages: Sequence[Message]) -> int | None:
         """By the server itself: its chat template, then its tokenizer."""
         if self.worker is None:
@@ -57,8 +62,12 @@ class LlamaEngine(LocalEngine):
         said = [{"role": message.role, "content": message.text} for message in messages]
         try:
             with httpx.Client(base_url=self.worker.url, trust_env=False, timeout=60.0) as client:
-                prompt = client.post("/apply-template", json={"messages": said}).raise_for_status().json()["prompt"]
-                found = client.post("/tokenize", json={"content": prompt, "parse_special": True})
+                if self._plain:
+                    asked = {"content": messages[0].text, "add_special": True}
+                else:
+                    made = client.post("/apply-template", json={"messages": said}).raise_for_status().json()
+                    asked = {"content": made["prompt"]}
+                found = client.post("/tokenize", json={"parse_special": True, **asked})
                 return len(found.raise_for_status().json()["tokens"])
         except (httpx.HTTPError, ValueError, LookupError, UnicodeError):
             return None

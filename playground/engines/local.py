@@ -12,13 +12,22 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from playground import fit, memory, weights
+from playground import adapters, asking, fit, memory, weights
 from playground.engines import guard
 from playground.engines.base import Stream
 from playground.engines.client import ChatClient, Timeouts
 from playground.engines.loading import Load
+from playground.engines.refusals import by_template
 from playground.engines.worker import Worker
-from playground.errors import EngineError, RefusedError, StreamError, TooLongError, UnreachableError, WorkerError
+from playground.errors import (
+    EngineError,
+    PromptError,
+    RefusedError,
+    StreamError,
+    TooLongError,
+    UnreachableError,
+    WorkerError,
+)
 from playground.machine import Machine
 from playground.types import EngineState, Event, Finished, Loading, Message, ModelSpec, Sampling
 
@@ -54,7 +63,7 @@ class LocalEngine(ABC):
         self._load: Load | None = None
         self._client: ChatClient | None = None
         self._place: Path | None = None
-        self._answered = False
+        self._answered = self._plain = False
         self._weights_bytes: int | None = None
         self._baseline_bytes: int | None = None
         self._nvml = memory.nvml()
@@ -82,6 +91,10 @@ class LocalEngine(ABC):
     def _count(self, messages: Sequence[Message]) -> int | None:
         """Tokens of the prompt; only asked while the model is ready."""
 
+    def _continues(self, place: Path | None) -> bool:
+        """The model has no chat template, by what its files say: it continues text. Asked once, when it is loaded."""
+        return False
+
     # --- the promise ------------------------------------------------------------------------------------------------
 
     def prepare(self) -> Iterator[Loading]:
@@ -104,6 +117,11 @@ class LocalEngine(ABC):
 
         return Stream(events, abort)
 
+    def notice(self) -> str:
+        """That it continues text, or has an adapter that was made for another base; known when it is ready."""
+        facts = (asking.CONTINUES_NOTICE if self._plain else "", adapters.notice(self.spec, self._place))
+        return ". ".join(filter(None, facts))
+
     def state(self) -> EngineState:
         """Where the model is now. Never blocks."""
         load, worker = self._load, self.worker
@@ -121,7 +139,7 @@ class LocalEngine(ABC):
 
     def count_tokens(self, messages: Sequence[Message]) -> int | None:
         """Tokens of the prompt by the model's own tokenizer and chat template; None while it is not ready."""
-        return self._count(messages) if self._ready() else None
+        return self._count(self._asked(messages)) if self._ready() else None
 
     def watch_memory(self) -> memory.ProcessWatch:
         """Start watching the server's process tree for one answer."""
@@ -184,8 +202,11 @@ class LocalEngine(ABC):
         except BaseException:
             worker.end()
             raise
-        self._place, self._answered = place, False
-        self._client = ChatClient(worker.url, timeouts=self._timeouts, name=self._name, thinking=self.spec.thinking)
+        self._place, self._answered, self._plain = place, False, self._continues(place)
+        thinking = self.spec.thinking and not self._plain
+        self._client = ChatClient(
+            worker.url, timeouts=self._timeouts, name=self._name, thinking=thinking, plain=self._plain
+        )
 
     def _check_room(self) -> None:
         """Before anything is fetched or started. Raises WorkerError with figures and the next smaller step."""
@@ -228,12 +249,16 @@ class LocalEngine(ABC):
         try:
             if death := worker.died():
                 raise WorkerError(death)
-            self._fits(messages)
+            if self._plain and any(message.images for message in messages):
+                raise PromptError(f"{self._name} {asking.BLIND_TO_IMAGES}")
+            self._fits(self._asked(messages))
             for event in inner:
                 self._answered = self._answered or isinstance(event, Finished)
                 yield event
         except RefusedError as error:
             time.sleep(0.2)  # the log is written beside the answer
+            if said := by_template(self._name, worker.last_line(10_000)):
+                raise RefusedError(said) from error
             line = worker.last_line()
             raise RefusedError(f'{error} Its log ends: "{line}".' if line else str(error)) from error
         except (StreamError, UnreachableError) as error:
@@ -242,6 +267,10 @@ class LocalEngine(ABC):
             raise
         finally:
             inner.close()
+
+    def _asked(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """What is counted: all as one text where that is what the model gets."""
+        return (Message("user", asking.continued(messages)),) if self._plain else messages
 
     def _fits(self, messages: Sequence[Message]) -> None:
         """A server may run on past the context and answer nonsense: so it is checked here. Raises TooLongError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -11,6 +12,7 @@ import httpx
 
 from playground.engines import chunks
 from playground.errors import EngineError, RefusedError, StreamError, UnreachableError
+from playground.types import ModelSpec
 
 MAX_WAIT_S = 30.0
 DEFAULT_WAIT_S = 1.0
@@ -80,6 +82,36 @@ def _next_step(to: Endpoint, model: str, status: int, quoted: str, location: str
             return f"{who} answered {status}{quoted}. Look in the log of the server at {to.address}, or ask again."
         case _:
             return f"{who} refused the request with {status}{quoted}. Change what it names, or choose another model."
+
+
+KEY_PAGES = {"HF_TOKEN": "https://huggingface.co/settings/tokens"}
+"""Where one gets a key, by the variable that holds it."""
+
+
+def keyless(spec: ModelSpec) -> str:
+    """The sentence for a key that is not set, with where to get one."""
+    page = KEY_PAGES.get(spec.api_key_env)
+    where = f" (make one at {page})" if page else ""
+    return f"{spec.api_key_env} is not set; export it{where} or choose another model."
+
+
+TEMPLATE = re.compile(r"(?:^jinja2\.exceptions\.\w+: |Jinja Exception: )(?P<said>.+?)(?:\\n|\",\"type\"|$)")
+"""How the logs of `transformers serve` and of llama.cpp tell of a chat template that raised."""
+
+
+def by_template(name: str, line: str) -> str:
+    """The sentence for a chat template that does not take the conversation, from a line of the server's log; "" where
+    that speaks of something else."""
+    found = TEMPLATE.search(line)
+    return refused_by_template(name, found["said"]) if found else ""
+
+
+def refused_by_template(name: str, said: str) -> str:
+    """The sentence for a conversation that the model's chat template raises at, with its own words."""
+    return (
+        f'The chat template of {name} does not take this conversation: "{said[:300]}". Change what it names (the '
+        "system prompt, the order of turns), begin a new conversation, or choose another model."
+    )
 
 
 def failed_inside(to: Endpoint, said: str) -> RefusedError:

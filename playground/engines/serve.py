@@ -14,7 +14,7 @@ from playground import adapters
 from playground.engines.local import LocalEngine, Tell
 from playground.engines.worker import Worker
 from playground.errors import WeightsError, WorkerError
-from playground.tokens import Counter
+from playground.tokens import Counter, has_template
 from playground.types import Loading, Message
 
 QUANTIZATIONS = ("bnb-4bit", "bnb-8bit")
@@ -97,6 +97,9 @@ class TransformersEngine(LocalEngine):
             stage = str(said.get("stage", "loading"))
             tell(Loading(stage, progress.get("current"), progress.get("total")))
         return bool(said.get("status") == "ready")
+
+    def _continues(self, place: Path | None) -> bool:
+        return place is not None and not has_template(place)
 
     def _count_with(self, place: Path | None) -> Counter | None:
         try:

@@ -102,10 +102,10 @@ class Worker:
         """The last lines that it wrote."""
         return list(self._log)[-lines:]
 
-    def last_line(self) -> str:
-        """The last line that may explain something, at most 300 characters."""
+    def last_line(self, most: int = 300) -> str:
+        """The last line that may explain something, at most that many characters."""
         said = (line.strip() for line in reversed(self.log()) if line.strip() and not NOISE.match(line))
-        return next(said, "")[:300]
+        return next(said, "")[:most]
 
     def end(self) -> None:
         """End it: asked first, forced after the grace. Any thread, any number of times, also while it starts."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import spaces  # before torch, which it changes where a GPU is lent
 
-from playground import weights
+from playground import adapters, asking, weights
 from playground.engines import guard, inside
 from playground.engines.base import Stream
 from playground.engines.loading import Load
@@ -165,6 +165,13 @@ class ZeroGPUEngine:
         finally:
             said.close()
             self._stops.discard(stopped)
+
+    def notice(self) -> str:
+        """That it continues text, or has an adapter that was made for another base; known when it is loaded."""
+        loaded = LOADED.get(self.spec.key)
+        continues = loaded is not None and loaded.continues
+        facts = (asking.CONTINUES_NOTICE if continues else "", adapters.notice(self.spec, Path(self._place)))
+        return ". ".join(filter(None, facts))
 
     def state(self) -> EngineState:
         """Where the model is now. Never blocks."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,7 @@ TYPES = {
 
 def config(path: Path) -> dict[str, Any]:
     """Its shape as a config.json would say it. Raises OSError, ValueError, struct.error for what is no such file."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        said = header(data)
+    said = _said(path)
     family = str(said.get("general.architecture", ""))
     found = {
         ours: max(value) if isinstance(value, list) else value  # a list has one number a layer, 0 where it keeps none
@@ -58,6 +58,18 @@ def config(path: Path) -> dict[str, Any]:
     if family not in TYPES:  # how its windows lie is not known: all layers count as full
         found.pop("sliding_window", None)
     return found | {"model_type": TYPES.get(family, family), "vocab_size": said.get("tokenizer.ggml.tokens")}
+
+
+def said(path: Path) -> dict[str, Any]:
+    """Names and values in the file's header (see `header`); nothing for what is no such file."""
+    with suppress(OSError, ValueError, LookupError, struct.error):
+        return _said(path)
+    return {}
+
+
+def _said(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return header(data)
 
 
 def header(data: mmap.mmap) -> dict[str, Any]:
