@@ -72,9 +72,14 @@ class Shown:
         self._out, self._live = out, out.isatty()
         self._progress = Progress()
         self._last: tuple[str, float] = ("", -LINE_EVERY_S)
+        self._noted = ""
 
     def tell(self, loading: Loading, now_s: float) -> None:
         """It is so far now."""
+        if loading.note and not self._noted:  # once: what will be left changes by a few bytes when others write
+            self._noted = loading.note
+            self.end()
+            print(f"Note: {loading.note}", file=self._out, flush=True)
         self._progress.tell(loading.stage, loading.done, loading.total, now_s)
         line = bar(loading, self._progress.left_s(now_s))
         if self._live:
@@ -84,7 +89,7 @@ class Shown:
             self._last = (loading.stage, now_s)
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """Nothing more comes on this line."""
         if self._live:
             print("\r\033[K", end="", file=self._out, flush=True)
 

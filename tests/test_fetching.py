@@ -137,6 +137,16 @@ def test_progress_is_a_bar_with_bytes_and_what_is_left():
     assert fetching.bar(Loading("converting"), None) == "converting"
 
 
+def test_what_the_person_should_know_of_the_disk_is_said_once_on_a_line_of_its_own():
+    out = io.StringIO()
+    shown = fetching.Shown(out)
+    for second in range(3):
+        note = f"The disk will be nearly full: {9 - second} MB will be left." if second else ""
+        shown.tell(Loading("fetching", second, 100, "bytes", note), float(second))
+    shown.end()
+    assert out.getvalue().splitlines()[1:] == ["Note: The disk will be nearly full: 8 MB will be left."]
+
+
 def test_a_terminal_is_written_over_and_a_log_gets_a_line_now_and_then():
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

@@ -44,6 +44,7 @@ def button(html: str) -> str:
         ({"state": EngineState("ready"), "answering": True, "idle_s": 0.0}, "asked just now", "Unload M One"),
         ({"state": EngineState("failed", error="It was killed.")}, "It was killed.", "Load again M One"),
         ({"state": EngineState("loading", "weights", 3, 12)}, "weights 25 % 3 of 12", "Cancel M One"),
+        ({"state": EngineState("loading", "fetching", note="Nearly full <.")}, "Nearly full &lt;.", "Cancel M One"),
         (
             {"state": EngineState("loading", "fetching", 10**9, 4 * 10**9, unit="bytes", left_s=40.0)},
             "fetching 25 % · about 40 s left 1.00 GB of 4.00 GB",

@@ -142,6 +142,12 @@ def test_loading_shows_percent_and_bytes() -> None:
     html = show.pane(Answer("m", status="loading", loading=Loading("fetching", 43_000_000, 100_000_000, "bytes")))
     assert "43 %" in html
     assert "43 MB of 100 MB" in html
+    assert "beware" not in html
+
+
+def test_what_the_person_should_know_while_it_comes_is_text() -> None:
+    html = show.pane(Answer("m", status="loading", loading=Loading("fetching", note="Nearly <b>full.")))
+    assert '<span class="beware">Nearly &lt;b&gt;full.</span>' in html
 
 
 def test_an_answer_that_was_cut_says_so() -> None:

@@ -125,8 +125,9 @@ def _row(row: Row, *, fixed: bool) -> str:
         ("acts", "" if fixed else _action(row)),
     ]
     html = "".join(f'<div class="{name}" role="cell">{cell}</div>' for name, cell in cells)
-    error = f'<div class="error" role="cell">{escape(row.state.error)}</div>' if row.state.error else ""
-    return f'<div class="entry" role="row" data-model="{escape(row.spec.key)}">{html}{error}</div>'
+    kind, said = ("error", row.state.error) if row.state.error else ("error beware", row.state.note)
+    below = f'<div class="{kind}" role="cell">{escape(said)}</div>' if said else ""
+    return f'<div class="entry" role="row" data-model="{escape(row.spec.key)}">{html}{below}</div>'
 
 
 def _who(spec: ModelSpec) -> str:

@@ -148,7 +148,8 @@ def _loading(loading: Loading) -> str:
         unit = " of ".join(" ".join(figures.size(n)) for n in (loading.done, loading.total))
         detail = f" · {unit}" if loading.unit == "bytes" else ""
         bar = f'<progress max="100" value="{done}"></progress><span class="num">{done} %{detail}</span>'
-    return f'<div class="pending">{escape(loading.stage)}{bar}</div>'
+    note = f'<span class="beware">{escape(loading.note)}</span>' if loading.note else ""
+    return f'<div class="pending">{escape(loading.stage)}{bar}{note}</div>'
 
 
 def foot(answer: Answer, comparison: Comparison) -> str:
