@@ -34,16 +34,30 @@ def whole(checkpoint: Path, folder: Path) -> Path:
 
 def adapter(checkpoint: Path, folder: Path, *, named: str = "", leaves: Sequence[str] = LEAVES) -> Path:
     """A LoRA adapter for that checkpoint, which it says that it was made for (or says `named`)."""
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig
 
-    with warnings.catch_warnings():  # peft 0.21 asks by a name that transformers 5.23 calls old
-        warnings.simplefilter("ignore", FutureWarning)
-        tuned = get_peft_model(_loaded(checkpoint), LoraConfig(r=4, target_modules=list(leaves)))
+    tuned = _with(checkpoint, LoraConfig(r=4, target_modules=list(leaves)))
     _teach(tuned, checkpoint, (each for each in tuned.parameters() if each.requires_grad), rate=1e-2)
     tuned.save_pretrained(folder)
     if named:
         rewrite(folder / "adapter_config.json", base_model_name_or_path=named)
     return folder
+
+
+def untaught(checkpoint: Path, folder: Path) -> Path:
+    """An adapter for that checkpoint with random weights."""
+    from peft import LoraConfig
+
+    _with(checkpoint, LoraConfig(r=4, target_modules=list(LEAVES), init_lora_weights=False)).save_pretrained(folder)
+    return folder
+
+
+def _with(checkpoint: Path, config: Any) -> Any:
+    from peft import get_peft_model
+
+    with warnings.catch_warnings():  # peft 0.21 asks by a name that transformers 5.23 calls old
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(_loaded(checkpoint), config)
 
 
 def rewrite(file: Path, **values: Any) -> None:

@@ -84,3 +84,21 @@ def test_an_adapter_of_the_language_model_alone_works_on_the_model_that_sees(tmp
     leaves = ("in_proj_qkv", "out_proj", "gate_proj", "down_proj")
     own = tuned.adapter(seer, tmp_path / "lora", leaves=leaves)
     assert said(opened(seer, adapter=str(own), reads_images=True)) == tuned.TAUGHT
+
+
+def test_where_a_gpu_is_lent_an_adapter_works_too_and_a_wrong_one_is_refused(tmp_path: Path, base: Path):
+    from playground.engines.zerogpu import ZeroGPUEngine
+
+    own = tuned.adapter(base, tmp_path / "lora")
+    for source, says in ((base, tuned.TAUGHT), (tuned.base(tmp_path / "deep", layers=3), "")):
+        spec = ModelSpec("mine", "Mine", "transformers", source=str(source), adapter=str(own))
+        engine = ZeroGPUEngine(spec, tmp_path / "cache")
+        if says:
+            for _ in engine.prepare():
+                pass
+            text = "".join(event.text for event in engine.stream(ASKED, GREEDY) if isinstance(event, Delta))
+            assert text.strip() == says
+        else:
+            with pytest.raises(WeightsError, match=r"its adapter was made for another base: .*layers\.2\."):
+                list(engine.prepare())
+        engine.close()
