@@ -35,6 +35,36 @@ Settings say "model's default". Servers that do not know `top_k`, `min_p` or `pr
 | models | thinks | without thinking | thinking |
 |---|---|---|---|
 """
+OWN = """
+## Your own weights: fine-tuned, with an adapter, without a chat template
+
+A row for a fine-tuned checkpoint names its folder or Hub id in `source`; `like` takes the rest from the row of its base.
+
+    [[model]]
+    like = "qwen3.5-9b-bf16"
+    key = "mine"
+    title = "Mine"
+    source = "~/models/mine"
+
+A LoRA adapter is named beside its base, as a folder (`./mine`, `~/mine`, `/srv/mine`) or as ORG/NAME of the Hub:
+
+    [[model]]
+    like = "qwen3.5-9b-bf16"                # or -bnb4: an adapter works on a base in 4 bits too
+    key = "mine"
+    title = "Mine"
+    adapter = "./mine"
+
+It is for the engine transformers and needs `peft`, the extra `adapters` (`pip install peft`). Both lie in one folder of
+links in the cache; nothing is merged, and of the base nothing is copied. A tokenizer or chat template in the adapter's
+folder is used in the place of the base's. Its bytes count as weights. It is refused where it does not belong to the base:
+before the load by its names and shapes, after it by what transformers says of tensors without a place. Where it fits but
+names another base than the row, each answer says so.
+
+A model without a chat template, by what its files say (`chat_template.jinja`, the tokenizer's settings, the header of a
+GGUF), gets the conversation as one text and continues it: turns are parted by an empty line, and an answer stands right
+behind what it continued. Its pane says that it is a base model. It cannot be shown images that way, and says so.
+Qwen3.5 9B Base is asked as any other model if its files hold the template that its card speaks of.
+"""
 SERVERS = """
 ## Servers of this machine
 
@@ -48,7 +78,7 @@ def page() -> str:
     """The whole page."""
     rows = list(catalog.load())
     table = "".join(_line(row) for row in rows)
-    return HEAD + table + SAMPLINGS + _samplings(rows) + SERVERS
+    return HEAD + table + SAMPLINGS + _samplings(rows) + OWN + SERVERS
 
 
 def _line(row: ModelSpec) -> str:

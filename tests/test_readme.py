@@ -71,6 +71,7 @@ def test_the_example_of_own_rows_is_a_models_file(tmp_path: Path) -> None:
         "my-server",
         "my-gguf",
         "qwen3.5-9b-long",
+        "my-tuned-9b",
     ]
 
 
