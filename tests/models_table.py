@@ -38,7 +38,7 @@ Settings say "model's default". Servers that do not know `top_k`, `min_p` or `pr
 OWN = """
 ## Your own weights: fine-tuned, with an adapter, without a chat template
 
-A row for a fine-tuned checkpoint names its folder or Hub id in `source`; `like` takes the rest from the row of its base.
+A row for a fine-tuned checkpoint names its folder or Hub id in `source`; `like` takes the rest from its base's row.
 
     [[model]]
     like = "qwen3.5-9b-bf16"
@@ -56,9 +56,9 @@ A LoRA adapter is named beside its base, as a folder (`./mine`, `~/mine`, `/srv/
 
 It is for the engine transformers and needs `peft`, the extra `adapters` (`pip install peft`). Both lie in one folder of
 links in the cache; nothing is merged, and of the base nothing is copied. A tokenizer or chat template in the adapter's
-folder is used in the place of the base's. Its bytes count as weights. It is refused where it does not belong to the base:
-before the load by its names and shapes, after it by what transformers says of tensors without a place. Where it fits but
-names another base than the row, each answer says so.
+folder is used in the place of the base's. Its bytes count as weights. It is refused where it does not belong to the
+base: before the load by its names and shapes, after it by what transformers says of tensors without a place. Where it
+fits but names another base than the row, each answer says so.
 
 A model without a chat template, by what its files say (`chat_template.jinja`, the tokenizer's settings, the header of a
 GGUF), gets the conversation as one text and continues it: turns are parted by an empty line, and an answer stands right
