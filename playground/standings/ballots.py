@@ -130,10 +130,14 @@ def gather(batches: Iterable[Batch]) -> Ballots:
 
 def part(batches: Iterable[Batch]) -> Part:
     """The rows of the batches, to be joined with others."""
-    names = {name: Names(*WINNERS) if name == "winners" else Names() for name in _CODED.values()}
+    names = _fresh_names()
     parts = [_arrays(batch, names) for batch in batches] or [_arrays({name: [] for name in COLUMNS}, names)]
     whole = {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
     return Part({name: each.names for name, each in names.items()}, _narrow(whole, names))
+
+
+def _fresh_names() -> dict[str, Names]:
+    return {name: Names(*WINNERS) if name == "winners" else Names() for name in _CODED.values()}
 
 
 def _narrow(whole: Mapping[str, NDArray[Any]], names: Mapping[str, Names]) -> dict[str, NDArray[Any]]:
@@ -163,7 +167,7 @@ def _arrays(batch: Batch, names: Mapping[str, Names]) -> dict[str, NDArray[np.ge
 
 def join(parts: Sequence[Part]) -> Ballots:
     """The rows of all parts, in order."""
-    names = {name: Names(*WINNERS) if name == "winners" else Names() for name in _CODED.values()}
+    names = _fresh_names()
     places = [{name: names[name].codes(known) for name, known in each.names.items()} for each in parts]
     whole: dict[str, Any] = {}
     for name in parts[0].arrays:
