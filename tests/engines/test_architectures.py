@@ -164,3 +164,28 @@ def test_every_architecture_loads_answers_stops_and_tells_its_memory(
 def test_so_does_every_architecture_in_4_bits(name: str, rows: catalog.Catalog, folder: Path, four: Lent) -> None:
     """On a CPU with AVX512-BF16, too, where Qwen3.5 with 16 gates failed at its first answer."""
     keeps_the_promise(rows.row(f"{name}:bnb-4bit"), folder, four)
+
+
+@pytest.mark.parametrize("name", BF16)
+def test_the_engine_for_a_lent_gpu_answers_with_every_architecture(
+    name: str, rows: catalog.Catalog, folder: Path
+) -> None:
+    """In this very process, where the lender does nothing: cheaper, and another way through transformers."""
+    from playground.engines.zerogpu import ZeroGPUEngine  # late: only these tests have torch in their process
+
+    spec = rows.row(f"{name}:")
+    engine = ZeroGPUEngine(spec, folder)
+    try:
+        assert all(isinstance(step, Loading) for step in engine.prepare())
+        events = list(engine.stream(SHORT, BRIEF))
+        last = events[-1]
+        assert isinstance(last, Finished)
+        assert (last.reason, last.usage.output_tokens) == ("length", 16)
+        assert last.usage.prompt_tokens == engine.count_tokens(SHORT)
+        assert len(text_of(events)) >= 16
+        stream = engine.stream(LONG, ENDLESS)
+        assert any(isinstance(event, Delta) for event in stream)
+        stream.close()
+        assert list(stream) == []
+    finally:
+        engine.close()
