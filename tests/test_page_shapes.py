@@ -70,6 +70,13 @@ def test_another_picture_gives_another_answer_to_the_same_question(
     playwright.expect(shown).not_to_contain_text(re.compile(r"\bred\b", re.IGNORECASE))
 
 
+def test_the_larger_one_says_in_which_of_two_pictures_a_thing_is(visit: Callable[..., object], shapes_url: str) -> None:
+    tab = visit(shapes_url)
+    send(tab, "shapes-10")
+    finished(tab)
+    playwright.expect(answer(tab, "right")).to_contain_text("The second picture.")
+
+
 def test_the_pictures_hash_is_in_the_vote(visit: Callable[..., object], shapes_url: str, tmp_path: Path) -> None:
     tab = visit(shapes_url)
     send(tab, "shapes-05")

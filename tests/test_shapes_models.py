@@ -92,6 +92,21 @@ def test_the_answer_depends_on_the_first_picture(name):
     assert "green" in answer(name, question, GREEN_CIRCLE, BLUE_STAR)
 
 
+@pytest.mark.parametrize("question", ["What colour is the circle in the first picture?", "Describe picture 1."])
+def test_of_two_pictures_that_both_fit_the_larger_one_reads_the_one_that_is_named(question):
+    assert "red" in answer("shapes-large", question, RED_CIRCLE, GREEN_CIRCLE)
+    assert "green" in answer("shapes-large", question, GREEN_CIRCLE, RED_CIRCLE)
+    other = question.replace("first", "second").replace("1", "2")
+    assert "green" in answer("shapes-large", other, RED_CIRCLE, GREEN_CIRCLE)
+    assert "red" in answer("shapes-large", other, GREEN_CIRCLE, RED_CIRCLE)
+
+
+def test_the_larger_one_says_which_picture_shows_a_thing():
+    question = "Which picture shows a star?"
+    assert answer("shapes-large", question, BLUE_STAR, RED_CIRCLE) == "The first picture."
+    assert answer("shapes-large", question, RED_CIRCLE, BLUE_STAR) == "The second picture."
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_a_second_turn_is_about_the_same_picture(name):
     first = "What shape is in the picture?"
@@ -168,6 +183,18 @@ def test_sums_and_greetings_need_no_picture(name):
 )
 def test_the_larger_one_answers_the_prompts_of_the_library(picture, question, word):
     assert word in answer("shapes-large", question, draw(PICTURES[picture]))
+
+
+@pytest.mark.parametrize(
+    ("pictures", "question", "word"),
+    [
+        (("shapes-02", "shapes-08"), "What colour is the circle in the second picture?", "green"),
+        (("shapes-01", "shapes-08"), "What colour is the circle in the first picture?", "red"),
+        (("shapes-08", "shapes-02"), "Which picture shows a star?", "second"),
+    ],
+)
+def test_the_larger_one_answers_the_prompts_with_two_pictures(pictures, question, word):
+    assert word in answer("shapes-large", question, *(draw(PICTURES[name]) for name in pictures))
 
 
 def test_files_are_as_their_sums_say_and_small_enough_to_ship():
