@@ -100,6 +100,78 @@ def whole_page(tab: object) -> bytes:
     return " ".join([tab.content(), names, fields, state]).encode()
 
 
+_RANDOM = re.compile(rb'"(event_id|(?:average_|cache_)?duration|avg_time|(?:rank_)?eta)":("[0-9a-f]*"|[0-9.e-]+|null)')
+
+
+def told(received: bytes) -> tuple[list[bytes], list[bytes]]:
+    """What came but for random ids and times: the lines of headers, sorted, as connections come in any order; and the
+    events, in order. Updates in which nothing changed are left out: how many there are is a matter of time."""
+    assert b"\ndata: " in received, "the tap hears events"
+    lines = [_RANDOM.sub(rb'"\1":"*"', line.rstrip(b"\r")) for line in received.split(b"\n")]
+    lines = [b"date: *" if line.lower().startswith(b"date: ") else line for line in lines]
+    lines = [line for line in lines if not re.fullmatch(rb"[0-9a-f]*", line)]  # how long a chunk is
+    idle = re.compile(rb'"process_generating".*"output":\{"data":\[(\[\],?)*\]')
+    events = [line for line in lines if line.startswith(b"data: ") and not idle.search(line)]
+    return sorted(line for line in lines if not line.startswith(b"data: ")), events
+
+
+TWINS = "twin-of-long-name-key", "b"
+
+
+def _twins(folder: Path) -> str:
+    """Two models that answer in the same words and differ in all else: names, thoughts, loading, counts, ends."""
+    said: dict[str, object] = {"match": "", "events": [[0.6, "text", "The sky is blue."]]}
+    thoughts = {
+        **said,
+        "events": [[0.1, "reasoning", "I ponder this. " * 40], [0.9, "text", "The sky is blue."]],
+        "usage": {"prompt_tokens": 4716253, "reasoning_tokens": 90, "answer_tokens": 12, "source": "server"},
+        "finish_reason": "kestrel_stop",
+    }
+    about = (
+        'reads_images = true\nparameters_b = 13\nquantization = "Q4_K_M"\nrepository = "acme/kestrel"\nthinking = true'
+    )
+    rows = site.model(folder, TWINS[0], [thoughts], "A model with quite a long title, 13B", extra=about)
+    recording = folder / f"{TWINS[0]}.json"
+    recording.write_text(recording.read_text().replace('"schema": 1', '"schema": 1, "load": [["unpacking", 0.2]]'))
+    return rows + site.model(folder, TWINS[1], [said], "B")
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_with_sides_swapped_the_same_answers_arrive_as_the_same_bytes(
+    visit: Callable[..., object], tmp_path: Path, held: bool
+) -> None:
+    seen: dict[str, list[tuple[list[bytes], list[bytes]]]] = {key: [] for key in TWINS}
+    flags = ("--blind", "--blind-models", ",".join(TWINS), *(("--hold-answers",) if held else ()))
+    with site.app(tmp_path, _twins(tmp_path), *flags) as url, tapped(url) as line:
+        for _ in range(16):
+            if all(len(runs) >= 2 for runs in seen.values()):
+                break
+            tab = visit(line[0])
+            tab.wait_for_timeout(REACTION_MS)
+            mark = line[1].mark()
+            ask(tab, "Why is the sky blue?")
+            finished(tab)
+            tab.wait_for_timeout(REACTION_MS)
+            received = line[1].received(mark)
+            vote(tab, "Tie")
+            (*_, row) = stored(tmp_path, "Why is the sky blue?")
+            assert row["answer_a"] == row["answer_b"] == "The sky is blue."
+            seen[row["model_a"]].append(told(received))
+            tab.close()
+    (first, second), (third, fourth) = (runs[:2] for runs in seen.values())
+    for headers, events in (second, third, fourth):
+        assert headers == first[0]
+        if held:
+            assert events == first[1]
+        else:  # whoever is quicker is seen to be; all that is said of either is the same
+            assert _either(events) == _either(first[1])
+
+
+def _either(events: list[bytes]) -> set[bytes]:
+    """What the events say of one side or the other, whichever it is of and whenever it comes."""
+    return {leaf for event in events for leaf in re.findall(rb'"(?:[^"\\]|\\.)*"', event)}
+
+
 def vote(tab: object, name: str) -> None:
     tab.wait_for_timeout(REACTION_MS)
     tab.get_by_role("button", name=name).click()
