@@ -152,7 +152,9 @@ def renamed(spec: ModelSpec, base: Path, adapter: Path) -> dict[str, str]:
             continue
         theirs = alike[0]
         if not packed and shape not in (there[theirs], there[theirs][::-1]):
-            raise other_base(spec, adapter, f"{module} is {_by(shape)} numbers there, and {_by(there[theirs])} here")
+            raise other_base(
+                spec, adapter, f"{module} is {_by(shape)} in the adapter, and {_by(there[theirs])} in the base"
+            )
         names[module] = theirs
     kinds = {_kind(end) for end in ends}
     absent = [module for module in parts if _end(module) not in ends and (_kind(module) in kinds or not names)]

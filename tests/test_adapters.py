@@ -107,10 +107,10 @@ def test_an_adapter_of_the_language_model_alone_finds_it_inside_a_model_that_see
 @pytest.mark.parametrize(
     ("of_base", "of_adapter", "why"),
     [
-        ({"width": 16}, {}, r"layers\.0\.self_attn\.q_proj is 8 x 8 numbers there, and 16 x 16 here"),
+        ({"width": 16}, {}, r"layers\.0\.self_attn\.q_proj is 8 x 8 in the adapter, and 16 x 16 in the base"),
         ({}, {"layers": 3}, r"there is no model\.layers\.2\.self_attn\.q_proj in it"),
         ({}, {"leaf": "c_attn"}, r"there is no model\.layers\.0\.self_attn\.c_attn in it"),
-        ({}, {"leaf": "k_proj"}, r"k_proj is 8 x 8 numbers there, and 4 x 8 here"),
+        ({}, {"leaf": "k_proj"}, r"k_proj is 8 x 8 in the adapter, and 4 x 8 in the base"),
     ],
     ids=["another width", "more layers", "other names", "other heads"],
 )

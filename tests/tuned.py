@@ -44,11 +44,11 @@ def adapter(checkpoint: Path, folder: Path, *, named: str = "", leaves: Sequence
     return folder
 
 
-def untaught(checkpoint: Path, folder: Path) -> Path:
+def untaught(checkpoint: Path, folder: Path, rank: int = 4) -> Path:
     """An adapter for that checkpoint with random weights."""
     from peft import LoraConfig
 
-    _with(checkpoint, LoraConfig(r=4, target_modules=list(LEAVES), init_lora_weights=False)).save_pretrained(folder)
+    _with(checkpoint, LoraConfig(r=rank, target_modules=list(LEAVES), init_lora_weights=False)).save_pretrained(folder)
     return folder
 
 
