@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from playground import memory
+from playground import fit, memory, weights
 from playground.engines.serve import TransformersEngine
 from playground.errors import WeightsError
-from playground.types import Delta, Message, ModelSpec, Sampling
+from playground.machine import Machine
+from playground.types import Delta, Finished, Message, ModelSpec, Sampling
 from tests import checkpoints, tuned
 
 pytest.importorskip("peft")
@@ -62,6 +64,23 @@ def test_an_adapter_on_a_base_says_what_it_was_taught_and_is_counted(
     of_both = [memory.weights_bytes(place) or 0 for place in (base, own)]
     assert min(of_both) > 10_000
     assert engine.watch_memory().read().weights_bytes == sum(of_both)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs the kernel's own figures")
+def test_the_peak_of_a_base_with_an_adapter_is_within_ten_percent_of_what_was_said(tmp_path: Path, opened: Open):
+    sizes = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}
+    large = tuned.base(tmp_path / "large", layers=12, **sizes)
+    engine = opened(large, adapter=str(tuned.untaught(large, tmp_path / "lora", rank=256)))
+    for _ in engine.prepare():
+        pass
+    watch = engine.watch_memory()
+    *_, last = engine.stream((Message("user", "a " * 500),), GREEDY)
+    assert isinstance(last, Finished)
+    tokens = (last.usage.prompt_tokens or 0) + (last.usage.answer_tokens or 0)
+    stored = fit.look(weights.locate(engine.spec, engine.cache), memory.weights_bytes)
+    assert stored.adapter_bytes > 70_000_000
+    judged = fit.judge(engine.spec, Machine(2**40, 2**40), tokens, stored=stored)
+    assert judged.need_bytes == pytest.approx(watch.read().peak_bytes, rel=0.10)
 
 
 def test_an_adapter_that_leaves_layers_of_its_base_without_a_share_is_refused_by_what_the_server_logs(
