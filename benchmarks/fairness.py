@@ -24,10 +24,11 @@ import httpx
 from benchmarks import common
 from benchmarks.common import PROMPT, TOKENS
 from playground import catalog, weights
-from playground.compare import Entrant, Race
+from playground.compare import Race
 from playground.engines import guard, open_engine
 from playground.engines.base import Engine
 from playground.engines.local import LocalEngine
+from playground.entrant import Entrant
 from playground.settings import Settings
 from playground.types import SIDES, Answer, Comparison, Message, ModelSpec, Pacing, Sampling, Side
 from tests.site import ROOT

@@ -10,13 +10,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 from playground.answer import Change, Failed, Held, Measured, Ready, Stopped, advance, collide, timed
-from playground.engines.base import Engine, MemoryWatch, Stream, noticed
+from playground.engines.base import MemoryWatch, noticed
+from playground.entrant import Entrant, Lane
 from playground.errors import PlaygroundError, PromptError
 from playground.line import Line
 from playground.types import (
@@ -25,9 +26,7 @@ from playground.types import (
     Comparison,
     Finished,
     Memory,
-    Message,
     Pacing,
-    Sampling,
     Side,
     Usage,
     other,
@@ -47,35 +46,6 @@ LAST_READING_S = 1.0
 """No longer than this for them: a model whose load was stopped goes on loading, and its thread with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entrant:
-    """One side of a race: who answers what, and how. `notice` is kept with the answer; `refusal` is why this side
-    cannot be asked at all, if it cannot: it then fails with that sentence, and its model is not even loaded. `line` is
-    where it waits, if its server answers only so many at once. While inside `using` its model is kept."""
-
-    engine: Engine
-    messages: tuple[Message, ...]
-    sampling: Sampling
-    notice: str = ""
-    refusal: str = ""
-    line: Line | None = None
-    using: Callable[[], AbstractContextManager[None]] = nullcontext
-
-    def images(self) -> int:
-        """Images that this model gets."""
-        return sum(len(message.images) for message in self.messages)
-
-
-class _Lane:
-    """What a race holds of one side: its entrant, its wish to stop, its open stream and its memory watch."""
-
-    def __init__(self, entrant: Entrant) -> None:
-        self.entrant = entrant
-        self.stopping = threading.Event()
-        self.stream: Stream | None = None
-        self.watch: MemoryWatch | None = None
-
-
 class Race:
     """One prompt, one or two engines (one: a retry, with the other side's answer kept from `kept`).
 
@@ -92,7 +62,7 @@ class Race:
         kept: Comparison | None = None,
         device: Line | None = None,
     ) -> None:
-        self._lanes = {side: _Lane(entrant) for side, entrant in entrants.items()}
+        self._lanes = {side: Lane(entrant) for side, entrant in entrants.items()}
         self._device = device or Line()
         self._changes: SimpleQueue[tuple[Side, Change]] = SimpleQueue()
         self.now = Comparison(
@@ -193,21 +163,27 @@ class Race:
         if self.now.pacing == "in_turn":
             for side in (self.now.first_side, other(self.now.first_side)):
                 if side in self._lanes:
+                    self._fetch(side)
                     with self._machine(side):
                         self._answer(side)
             return
+        self._both(self._fetch)
         with self._machine(*self._lanes):
-            readers = [_thread(self._answer, side) for side in self._lanes]
-            for reader in readers:
-                reader.start()
-            for reader in readers:
-                reader.join()
+            self._both(self._answer)
+
+    def _both(self, work: Callable[[Side], None]) -> None:
+        """Do that for both sides at the same time, to the end."""
+        threads = [_thread(work, side) for side in self._lanes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     @contextmanager
     def _machine(self, *sides: Side) -> Iterator[None]:
         """Hold the device while these sides run, if one of them is local. A stopped side no longer waits for it."""
         lanes = [self._lanes[side] for side in sides]
-        if not any(lane.entrant.engine.local for lane in lanes):
+        if not any(lane.entrant.engine.local and not lane.failed for lane in lanes):
             yield
             return
         with self._device.place(
@@ -219,31 +195,51 @@ class Race:
         for side in sides:
             self._changes.put((side, change))
 
-    def _answer(self, side: Side) -> None:
-        """Read one side to its end. What the engine raises becomes this side's error, never the other's."""
+    def _fetch(self, side: Side) -> None:
+        """Bring one side's weights here: that takes the network, not the machine."""
         lane = self._lanes[side]
-        try:
+        with self._failing(side, lane):
             if lane.entrant.refusal:
                 raise PromptError(lane.entrant.refusal)
+            with closing(lane.entrant.fetch()) as fetching:
+                for loading in fetching:
+                    self._changes.put((side, loading))
+                    if lane.stopping.is_set():
+                        return
+
+    def _answer(self, side: Side) -> None:
+        """Read one side to its end."""
+        lane = self._lanes[side]
+        if lane.failed:
+            return
+        with self._failing(side, lane):
             with self._place(side, lane), lane.entrant.using():
                 last = self._prepare(side, lane) and self._read(side, lane)
             self._changes.put((side, last if last else Stopped()))
+
+    @contextmanager
+    def _failing(self, side: Side, lane: Lane) -> Iterator[None]:
+        """What the engine raises becomes this side's error, never the other's."""
+        try:
+            yield
         except PlaygroundError as error:
+            lane.failed = True
             self._changes.put((side, Failed(str(error))))
         except Exception as error:  # the edge of a thread: a bug in one side must not hurt the other
             log.exception("%s: unexpected error", lane.entrant.engine.spec.key)
+            lane.failed = True
             self._changes.put(
                 (side, Failed(f"Something unexpected happened ({error}); the app's log has the details."))
             )
 
-    def _place(self, side: Side, lane: _Lane) -> AbstractContextManager[object]:
+    def _place(self, side: Side, lane: Lane) -> AbstractContextManager[object]:
         """Hold one of the places of this side's server, if it has only so many. A stopped side waits no longer."""
         line = lane.entrant.line
         if line is None:
             return nullcontext()
         return line.place(lambda ahead: self._changes.put((side, Held(ahead, server=True))), lane.stopping.is_set)
 
-    def _prepare(self, side: Side, lane: _Lane) -> bool:
+    def _prepare(self, side: Side, lane: Lane) -> bool:
         """Load the model if need be; False when a person stopped waiting for it (the load itself goes on)."""
         if lane.stopping.is_set():
             return False
@@ -257,7 +253,7 @@ class Race:
         self._changes.put((side, Ready(took_s if loaded else None, engine.cold(), noticed(engine))))
         return not lane.stopping.is_set()
 
-    def _read(self, side: Side, lane: _Lane) -> Finished | None:
+    def _read(self, side: Side, lane: Lane) -> Finished | None:
         """Pass the stream's events on; returns the last one, or None when the stream was closed by a person."""
         lane.watch = lane.entrant.engine.watch_memory()
         lane.stream = lane.entrant.engine.stream(lane.entrant.messages, lane.entrant.sampling)

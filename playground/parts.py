@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from playground import asking, catalog, compare, fit, hub, library, machine, memory, pairs, votes, weights
 from playground.arena import Arena
 from playground.catalog import Catalog
-from playground.compare import Entrant, Race
+from playground.compare import Race
 from playground.engines import for_visitor, routed
 from playground.engines.base import Engine
 from playground.engines.replay import ReplayEngine
+from playground.entrant import Entrant
 from playground.errors import EngineError, UsageError, WeightsError
 from playground.pool import Pool
 from playground.settings import Settings
@@ -136,8 +137,8 @@ class Parts:
         refusal = asking.unsayable(spec, message, messages[-1]) or self._unsigned(spec, question)
         engine, line = self._engine(spec, question), self.pool.line(question.model)
         notice = notice or _made(engine)
-        using = partial(self.pool.using, question.model)
-        return Entrant(engine, messages, sampling, "" if refusal else notice, refusal, line, using)
+        using, fetch = partial(self.pool.using, question.model), partial(self.pool.fetch, question.model)
+        return Entrant(engine, messages, sampling, "" if refusal else notice, refusal, line, using, fetch)
 
     def _engine(self, spec: ModelSpec, question: Question) -> Engine:
         signed_in = question.token and self.settings.sign_in and routed(spec)

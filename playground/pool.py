@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 
@@ -111,6 +111,14 @@ class Pool:
         """The next smaller step for a model whose memory ran out, as a sentence."""
         return room.smaller(self._catalog.row(key), self._look(), self._catalog)
 
+    def fetch(self, key: str) -> Generator[Loading, None, None]:
+        """Bring its weights to this machine and load nothing, or follow the load that is under way; whoever leaves
+        early leaves it going on. Nothing to do where they are here. Raises CatalogError, EngineError."""
+        seat, spec = self._seat(key), self._catalog.row(key)
+        if isinstance(seat.engine, Housed) and weights.locate(spec, self._settings.cache) is None:
+            load = seat.begin(Load(spec.title or key, lambda load: self._fetch(load, spec, seat, evict=True)))
+            yield from load.follow() if load else ()
+
     def load(self, key: str) -> None:
         """Begin to fetch and load that model, and return at once; what fails is told by `state`. A model that is there
         or on its way, or that runs elsewhere, is left alone. Raises CatalogError."""
@@ -164,18 +172,25 @@ class Pool:
 
     def _bring(self, load: Load, key: str, seat: Seat, *, evict: bool) -> None:
         """Fetch without the device, so that others go on answering; then load with it. Raises EngineError."""
-        if isinstance(seat.engine, Housed):
-            if not self._may_come(self._catalog.row(key), seat, evict=evict):
-                return
-            with closing(seat.engine.fetch()) as fetching:
-                for loading in fetching:
-                    load.tell(loading)
+        if not self._fetch(load, self._catalog.row(key), seat, evict=evict):
+            return
         with self.device.place(lambda ahead: load.tell(Loading("waiting for the machine")), load.cancelled):
             load.check()
             with self.using(key, asking=False):
                 load.check()
                 for loading in seat.engine.prepare():
                     load.tell(loading)
+
+    def _fetch(self, load: Load, spec: ModelSpec, seat: Seat, *, evict: bool) -> bool:
+        """Bring its weights here; False where it may not come. Raises EngineError."""
+        if not isinstance(seat.engine, Housed):
+            return True
+        if not self._may_come(spec, seat, evict=evict):
+            return False
+        with closing(seat.engine.fetch()) as fetching:
+            for loading in fetching:
+                load.tell(loading)
+        return True
 
     def _may_come(self, spec: ModelSpec, seat: Seat, *, evict: bool) -> bool:
         """Before anything is fetched: False where others would have to leave and must not. Raises WorkerError for one

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextvars import ContextVar, copy_context
+from dataclasses import replace
 
 import pytest
 
-from playground.compare import Entrant, Race
+from playground.compare import Race
 from playground.engines.base import Stream
+from playground.entrant import Entrant
 from playground.errors import StreamError, WorkerError
 from playground.line import Line
 from playground.types import SIDES, Comparison, Event, Image, Loading, Memory, Message, Pacing, Sampling, Side
@@ -257,6 +259,61 @@ def test_a_model_that_loads_is_in_the_way_of_one_that_answers(gate: threading.Ev
     assert follow_until(shots, side_is("left", "done")).left.contended
     gate.set()
     assert list(shots)[-1].left.contended
+
+
+Fetch = Generator[Loading, None, None]
+
+
+def fetched(engine: ScriptedEngine, *steps: Loading | threading.Event | Exception) -> Entrant:
+    """An entrant whose weights come first, by these steps."""
+
+    def fetch() -> Fetch:
+        for step in steps:
+            if isinstance(step, Exception):
+                raise step
+            if isinstance(step, Loading):
+                yield step
+            else:
+                assert step.wait(LIMIT_S)
+
+    return replace(entrant(engine), fetch=fetch)
+
+
+@pytest.mark.parametrize("pacing", ["in_turn", "together"])
+def test_others_have_the_machine_while_weights_are_fetched(pacing: Pacing, gate: threading.Event):
+    device, coming = Line(), fetched(ScriptedEngine(local=True), Loading("fetching", 1, 2), gate, Loading("fetching"))
+    shots = Race({"left": coming, "right": entrant(ScriptedEngine(local=True))}, pacing, device=device).snapshots(
+        lambda: 0.01
+    )
+    assert follow_until(shots, side_is("left", "loading")).left.loading == Loading("fetching", 1, 2)
+    other = finish(race(ScriptedEngine(local=True), ScriptedEngine(local=True), "in_turn", device=device))
+    assert (other.left.status, other.right.status) == ("done", "done")
+    gate.set()
+    done = list(shots)[-1]
+    assert (done.left.status, done.right.status) == ("done", "done")
+
+
+@pytest.mark.parametrize("pacing", ["in_turn", "together"])
+def test_a_side_whose_weights_cannot_be_had_is_not_asked_and_the_other_answers(pacing: Pacing):
+    engine = ScriptedEngine(local=True)
+    gone = fetched(engine, Loading("fetching"), WorkerError("The download was cut off."))
+    done = finish(Race({"left": gone, "right": entrant(ScriptedEngine(local=True))}, pacing))
+    assert (done.left.status, done.left.error, engine.asked) == ("failed", "The download was cut off.", [])
+    assert done.right.status == "done"
+
+
+@pytest.mark.parametrize("pacing", ["in_turn", "together"])
+def test_a_side_is_stopped_while_its_weights_are_fetched(pacing: Pacing, gate: threading.Event):
+    engine = ScriptedEngine(local=True)
+    coming = fetched(engine, Loading("fetching"), gate, Loading("fetching"), Loading("fetching"))
+    running = Race({"left": coming, "right": entrant(ScriptedEngine(local=True))}, pacing)
+    shots = running.snapshots(lambda: 0.01)
+    follow_until(shots, side_is("left", "loading"))
+    running.stop("left")
+    assert follow_until(shots, side_is("left", "stopped")).left.status == "stopped"
+    gate.set()
+    done = list(shots)[-1]
+    assert (done.left.status, done.right.status, engine.asked) == ("stopped", "done", [])
 
 
 def test_two_races_on_one_device_do_not_overlap():

@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from playground import pool as pools
 from playground.catalog import Catalog
-from playground.compare import Entrant, Race
+from playground.compare import Race
+from playground.entrant import Entrant
 from playground.errors import WeightsError, WorkerError
 from playground.machine import Machine
 from playground.memory import Held
@@ -86,7 +88,11 @@ class House:
     def race(self, **keys: str) -> Race:
         entrants = {
             side: Entrant(
-                self.pool.engine(key), (Message("user", "?"),), Sampling(), using=lambda key=key: self.pool.using(key)
+                self.pool.engine(key),
+                (Message("user", "?"),),
+                Sampling(),
+                using=partial(self.pool.using, key),
+                fetch=partial(self.pool.fetch, key),
             )
             for side, key in keys.items()
         }
@@ -202,6 +208,33 @@ def test_a_download_goes_on_while_others_answer_is_told_in_bytes_and_can_be_canc
         house.pool.unload("a")
         assert house.pool.state("a") == EngineState("not_loaded")
     assert house.engines["a"].closed == 1
+
+
+def test_a_download_for_a_comparison_leaves_others_the_machine_is_shown_and_can_be_cancelled(house: House):
+    house.engines["a"] = Housed("a", house, fetching=[threading.Event()])
+    shots = house.race(left="a", right="far").snapshots(lambda: 0.01)
+    last = next(shots)
+    while last.left.loading != Loading("fetching", 5, 10, "bytes"):
+        last = next(shots)
+    assert house.pool.state("a") == EngineState("loading", "fetching", 5, 10, unit="bytes")
+    with house.pool.device:  # somebody else answers
+        house.pool.unload("a")
+    done = list(shots)[-1]
+    assert (done.left.status, done.left.error) == ("failed", "A was closed while it loaded; ask again.")
+    assert done.right.status == "done"
+    assert house.engines["a"].asked == []
+
+
+def test_a_download_for_a_comparison_is_followed_by_loading_and_the_answer(house: House):
+    fetched = threading.Event()
+    house.engines["a"] = Housed("a", house, fetching=[fetched])
+    shots = house.race(left="a", right="far").snapshots(lambda: 0.01)
+    while next(shots).left.loading != Loading("fetching", 5, 10, "bytes"):
+        pass
+    fetched.set()
+    done = list(shots)[-1]
+    assert (done.left.status, done.right.status) == ("done", "done")
+    assert house.loaded == {"a"}
 
 
 def test_loading_waits_for_the_machine_and_can_be_cancelled_there(house: House):

@@ -24,7 +24,7 @@ LEVELS = {
     1: "settings catalog library images meter memory fit votes standings answer asking figures pairs report weights "
     "tokens line machine disk modelscope blind names hub space progress starved adapters",
     2: "engines export counting room",
-    3: "pool seat compare arena",
+    3: "pool seat compare entrant arena",
     4: "parts inventory fetching",
     5: "ui cli",
     6: "__main__ app",
@@ -36,6 +36,7 @@ BESIDE = {
     ("pairs", "catalog"): "a pair is chosen from the rows of a catalog: its parameter, not its knowledge",
     ("pairs", "machine"): "a pair is chosen by what a machine has: its parameter, not its knowledge",
     ("pairs", "fit"): "a pair is two models that fit here together",
+    ("compare", "entrant"): "a race is of entrants; it has grown long",
     ("pool", "seat"): "a pool is seats; it has grown long",
     ("types", "specs"): "a row is one of the nouns; it has grown long",
     ("weights", "adapters"): "an adapter lies on weights",

@@ -18,9 +18,10 @@ import pytest
 from playground import catalog, starved
 from playground import pool as pools
 from playground.catalog import Catalog
-from playground.compare import Entrant, Race
+from playground.compare import Race
 from playground.engines.llama import LlamaEngine
 from playground.engines.worker import Worker
+from playground.entrant import Entrant
 from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import Comparison, Message, ModelSpec, Sampling

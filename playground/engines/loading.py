@@ -14,7 +14,7 @@ from playground.types import EngineState, Loading
 class Load:
     """One load in a thread of its own; it goes on when those who follow it leave."""
 
-    def __init__(self, name: str, work: Callable[[Load], None]) -> None:
+    def __init__(self, name: str, work: Callable[[Load], object]) -> None:
         self.now = Loading("starting")
         self.error: EngineError | None = None
         self.ended = False

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from playground.compare import Entrant, Race
+from playground.compare import Race
 from playground.engines.base import Engine, Stream
+from playground.entrant import Entrant
 from playground.errors import EngineError, PromptError
 from playground.types import (
     SIDES,

@@ -11,11 +11,12 @@ import pytest
 from transformers import AutoTokenizer
 
 from playground import asking, weights
-from playground.compare import Entrant, Race
+from playground.compare import Race
 from playground.engines.base import Engine
 from playground.engines.llama import LlamaEngine
 from playground.engines.replay import ReplayEngine
 from playground.engines.serve import TransformersEngine
+from playground.entrant import Entrant
 from playground.errors import PromptError
 from playground.fit import gguf
 from playground.types import Answer, Delta, Finished, Image, Message, ModelSpec, Sampling
