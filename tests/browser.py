@@ -83,5 +83,7 @@ def setting(tab: object, name: str, value: str, of: str = "Both sides") -> None:
     toggle = tab.get_by_role("button", name="Settings", exact=True)
     toggle.click()
     tab.get_by_role("tab", name=of).click()
-    tab.get_by_label(name, exact=True).fill(value)
+    field = tab.get_by_label(name, exact=True)
+    field.fill(value)
+    playwright.expect(field).to_have_value(value)
     toggle.click()

@@ -86,3 +86,8 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             assert process.poll() is None, log.read_text(encoding="utf-8")
             time.sleep(0.1)
     raise AssertionError(f"the app did not answer within {START_LIMIT_S} s:\n{log.read_text(encoding='utf-8')}")
+
+
+def hear_ctrl_c() -> None:
+    """For `preexec_fn`: a shell lets what it starts in the background ignore SIGINT, and so all that these start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -17,6 +17,7 @@ import pytest
 from playground import cli, fetching
 from playground.settings import ROOT
 from playground.types import Loading
+from tests import site
 from tests.hubserver import Hub, serving
 
 LARGE = os.urandom(40_000_000)
@@ -51,7 +52,8 @@ class Command:
         command = [sys.executable, "-m", "playground", "fetch", key]
         command += ["--models", str(self.folder / "mine.toml"), "--cache", str(self.folder / "cache")]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=pipe, stderr=pipe, text=True)
+        heard = site.hear_ctrl_c if os.name == "posix" else None
+        return subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=pipe, stderr=pipe, text=True, preexec_fn=heard)
 
     def run(self, key: str = "m") -> tuple[int, str, str]:
         with self.start(key) as process:

@@ -23,7 +23,8 @@ class Stream(Iterator[Event]):
     """The events of one answer. `close()` may be called from any thread, any number of times.
 
     A generator cannot be closed while another thread waits inside it, so `abort` must wake that wait (for a socket:
-    shut it down). What the wake-up raises inside the generator is swallowed here, because it was asked for.
+    shut it down). What the wake-up raises inside the generator is swallowed here, because it was asked for. `abort` is
+    called once more by whoever reads on or leaves: a generator that was just yielding can only be closed then.
     """
 
     def __init__(self, events: Iterator[Event], abort: Callable[[], None]) -> None:
@@ -31,20 +32,19 @@ class Stream(Iterator[Event]):
         self._closed = threading.Event()
 
     def __next__(self) -> Event:
-        if self._closed.is_set():
-            raise StopIteration
-        try:
-            return next(self._events)
-        except Exception:
-            if self._closed.is_set():  # the error is the wake-up itself
-                raise StopIteration from None
-            raise
+        if not self._closed.is_set():
+            try:
+                return next(self._events)
+            except Exception:
+                if not self._closed.is_set():  # else the error is the wake-up itself
+                    raise
+        self._abort()
+        raise StopIteration
 
     def close(self) -> None:
         """Stop the work and end the iteration."""
-        if not self._closed.is_set():
-            self._closed.set()
-            self._abort()
+        self._closed.set()
+        self._abort()
 
     def __enter__(self) -> Stream:
         return self

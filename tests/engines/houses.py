@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 
@@ -129,10 +130,12 @@ class LocalHouse(House):
     kind: type[LocalEngine]
     spec: ModelSpec
     engine: LocalEngine
+    street: ClassVar[list[LocalHouse]] = []
 
     def __init__(self, folder: Path, cache: Path | None) -> None:
         assert cache
         self.engine = self.kind(self.spec, cache, threads=1)
+        self.street.append(self)
 
     def busy(self) -> bool:
         pid = self.engine.worker.pid if self.engine.worker else None
@@ -149,8 +152,10 @@ class LocalHouse(House):
         return self.kind(ModelSpec("gone", "Gone 1B", self.spec.engine, source=str(folder / "gone.gguf")), folder)
 
     def processes(self) -> list[int]:
-        """By the command line, so that a server that the engine forgot is found, too."""
-        return [child.pid for child in psutil.Process().children(recursive=True) if self._serves(child)]
+        """By the command line, so that a server that the engine forgot is found, too; but not the neighbours'."""
+        others = {pid for house in self.street if house is not self for pid in house.engine.processes()}
+        found = (child for child in psutil.Process().children(recursive=True) if child.pid not in others)
+        return [child.pid for child in found if self._serves(child)]
 
     def _serves(self, process: psutil.Process) -> bool:
         try:

@@ -20,6 +20,7 @@ import playground
 from playground.engines import worker as workers
 from playground.engines.worker import Worker, ending
 from playground.errors import WorkerError
+from tests import site
 
 FAKE = Path(__file__).with_name("fake_server_child.py")
 ROOT = Path(playground.__file__).parent.parent
@@ -160,7 +161,7 @@ def test_no_way_of_ending_the_app_leaves_a_server_behind(way: str):
     )
     app = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, preexec_fn=site.hear_ctrl_c,
     )  # fmt: skip
     with app:
         assert app.stdout
