@@ -12,7 +12,7 @@ from PIL import Image
 
 from playground import votes
 from tests import site
-from tests.browser import LONG_S, MARKS, REACTION_MS, answer, ask, browser, finished, playwright, visit
+from tests.browser import LONG_S, MARKS, REACTION_MS, answer, ask, browser, finished, playwright, setting, visit
 
 __all__ = ["browser", "visit"]
 pytestmark = MARKS
@@ -83,6 +83,19 @@ def test_both_answers_stream_and_the_vote_is_in_the_file_when_the_page_says_than
     assert row["answer_b"].strip() == "The larger one took its time and said more"
     assert float(row["total_s_b"]) > float(row["total_s_a"]) > float(row["ttft_s_a"]) > 0
     playwright.expect(vote_button(tab, "Tie")).to_be_disabled()
+
+
+def test_a_setting_of_one_side_is_that_sides_only(visit: Callable[..., object], url: str, home: Path) -> None:
+    tab = visit(url)
+    setting(tab, "Max tokens", "40")
+    setting(tab, "Left max tokens", "6000", of="Only left")
+    ask(tab, "Tell me of the settings.")
+    finished(tab)
+    tab.wait_for_timeout(REACTION_MS)
+    vote_button(tab, "Tie").click()
+    playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
+    (row,) = stored(home, "Tell me of the settings.")
+    assert (row["model_a"], row["max_tokens_a"], row["max_tokens_b"]) == ("quick", "6000", "40")
 
 
 def test_code_keeps_its_indent_and_formulas_are_set(visit: Callable[..., object], url: str) -> None:
