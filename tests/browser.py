@@ -84,6 +84,10 @@ def setting(tab: object, name: str, value: str, of: str = "Both sides") -> None:
     toggle.click()
     tab.get_by_role("tab", name=of).click()
     field = tab.get_by_label(name, exact=True)
-    field.fill(value)
+    for _ in range(20):  # Gradio empties fields once more, a moment after their tab was first opened
+        field.fill(value)
+        tab.wait_for_timeout(200)
+        if field.input_value() == value:
+            break
     playwright.expect(field).to_have_value(value)
     toggle.click()

@@ -60,7 +60,7 @@ def build(*, hold: bool, early: bool) -> Panel:
         with gr.Tab("Both sides"):
             fields += _group("", str(DEFAULT_MAX_TOKENS), "model's own")
         for side in SIDES:
-            with gr.Tab(f"Only {side}", render_children=True):  # else what is typed at once is lost
+            with gr.Tab(f"Only {side}"):
                 fields += _group(f"{side.capitalize()} ", "", "as both sides")
         with gr.Tab("Voting"):
             held = gr.Checkbox(hold, label="Show both when both are done", info="so that speed does not sway")
