@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from benchmarks.common import finish, shown, spread, table
-from playground import catalog, fit, machine, memory, parts, weights
+from playground import catalog, fit, machine, parts, weights
 from playground.catalog import Catalog
 from playground.pool import Pool
 from playground.settings import Settings
@@ -30,7 +30,7 @@ def fits_of(rows: list[ModelSpec], settings: Settings) -> fit.Fits:
     """Verdicts on these rows with nothing kept yet."""
 
     def stored(spec: ModelSpec) -> fit.Stored:
-        return fit.look(weights.locate(spec, settings.cache), memory.weights_bytes)
+        return fit.look(weights.locate(spec, settings.cache))
 
     return fit.Fits(rows, machine.look, stored)
 

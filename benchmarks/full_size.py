@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import common
-from playground import fit, machine, memory, weights
+from playground import fit, headers, machine, weights
 from playground.fit import known
 from playground.types import ModelSpec
 from tests import site
@@ -167,12 +167,12 @@ def main() -> None:
         sys.exit(f"{args.folder} has {free / 1e9:.1f} GB free; this needs 22 GB.")
     config = made(known.shapes()[args.source.lower()].config)
     begun = time.monotonic()
-    total = memory.weights_bytes(folder) if here else write(folder, config)
+    total = headers.weights_bytes(folder) if here else write(folder, config)
     written_s = time.monotonic() - begun
     try:
         spec = ModelSpec("full", "Full", "transformers", source=str(folder), context_tokens=4096)
         now = machine.look()
-        judged = fit.judge(spec, now, stored=fit.look(folder, memory.weights_bytes))
+        judged = fit.judge(spec, now, stored=fit.look(folder))
         with site.app(args.folder, ROWS.format(folder=folder), "--left", "full", "--right", SMALL) as url:
             answers = [ask(url, "full", SMALL) for _ in range(3)]
             refused = ask(url, "too-large", SMALL)["left"]

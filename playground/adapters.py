@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from playground import hub
+from playground import headers, hub
 from playground.errors import WeightsError
 from playground.types import Loading, ModelSpec
 
@@ -140,7 +140,7 @@ def renamed(spec: ModelSpec, base: Path, adapter: Path) -> dict[str, str]:
             f"There is no adapter in {spec.adapter}: it lacks {CONFIG} or {TENSORS}. Correct `adapter` of the row "
             f"{spec.key}."
         )
-    parts, there = _parts(shapes(adapter / TENSORS)), _named(base)
+    parts, there = _parts(headers.shapes(adapter / TENSORS)), _named(base)
     ends: dict[str, list[str]] = {}
     for name in there:
         ends.setdefault(_end(name), []).append(name)
@@ -174,8 +174,8 @@ def _parts(found: Shapes) -> dict[str, tuple[int, ...]]:
 
 def _named(base: Path) -> dict[str, tuple[int, ...]]:
     """Modules of the base that have a matrix, with its shape."""
-    files = base.glob("*.safetensors")
-    return {n.removesuffix(".weight"): s for file in files for n, s in shapes(file).items() if n.endswith(".weight")}
+    found = (each for file in base.glob("*.safetensors") for each in headers.shapes(file).items())
+    return {name.removesuffix(".weight"): shape for name, shape in found if name.endswith(".weight")}
 
 
 def _end(module: str) -> str:
@@ -195,20 +195,6 @@ def _by(shape: tuple[int, ...]) -> str:
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
-
-
-def shapes(file: Path) -> Shapes:
-    """Shapes of the tensors in a safetensors file, by name, from its header; none where it is not such a file."""
-    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
-        return {name: tuple(said["shape"]) for name, said in _header(file)[0].items() if name != "__metadata__"}
-    return {}
-
-
-def _header(file: Path) -> tuple[dict[str, Any], int]:
-    """What the file says of its tensors, and where they begin."""
-    with file.open("rb") as opened:
-        (length,) = struct.unpack("<Q", opened.read(8))
-        return json.loads(opened.read(min(length, 100_000_000))), 8 + length
 
 
 def _make(place: Path, base: Path, adapter: Path, names: Mapping[str, str]) -> None:
@@ -247,7 +233,7 @@ def _link(path: Path, target: Path) -> None:
 
 def _rename(source: Path, target: Path, names: Mapping[str, str]) -> None:
     """A copy of the adapter whose modules are called as in the base."""
-    header, start = _header(source)
+    header, start = headers.tensors(source)
     head = json.dumps({_renamed(name, names): said for name, said in header.items()}).encode()
     head += b" " * (-len(head) % 8)
     with source.open("rb") as old, target.open("wb") as new:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import TextIO
 
-from playground import catalog, figures, fit, machine, memory, progress, settings, weights
+from playground import catalog, figures, fit, machine, progress, settings, weights
 from playground.engines import guard
 from playground.errors import UsageError
 from playground.progress import Progress
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, env: Mapping[str, str]) -> int:
     except KeyboardInterrupt:
         print(f"\n{KEPT}", file=sys.stderr)
         return STOPPED
-    stored = fit.look(weights.locate(spec, args.cache), memory.weights_bytes)
+    stored = fit.look(weights.locate(spec, args.cache))
     size = f" ({' '.join(figures.size(stored.weights_bytes))} of weights)" if stored.weights_bytes else ""
     print(f"{spec.title} is here{size}: {weights.locate(spec, args.cache)}")
     return DONE

@@ -7,15 +7,11 @@ Mapped weights count: they are resident, and the model cannot answer without the
 
 from __future__ import annotations
 
-import json
-import mmap
 import re
-import struct
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -227,70 +223,3 @@ def _kib(path: Path, name: str) -> int | None:
     except OSError:
         return None
     return int(found[1]) * 1024 if found else None
-
-
-# --- what is stored -------------------------------------------------------------------------------------------------
-
-
-def weights_bytes(path: Path) -> int | None:
-    """Sum of the tensors as stored, from headers alone; None where there is neither safetensors nor GGUF."""
-    files = [path] if path.is_file() else sorted(path.glob("*.safetensors"))
-    try:
-        return sum(_tensors(file, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files) or None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
-        return None  # not such a file, or a damaged one: the server will say so
-
-
-@lru_cache(maxsize=512)
-def _tensors(path: Path, size: int, changed_ns: int) -> int:
-    """Of one file, kept while it is the same."""
-    return _gguf_bytes(path) if path.suffix == ".gguf" else _safetensors_bytes(path)
-
-
-def _safetensors_bytes(path: Path) -> int:
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(min(length, 100_000_000)))
-    spans = [tensor["data_offsets"] for name, tensor in header.items() if name != "__metadata__"]
-    return sum(int(end) - int(begin) for begin, end in spans)
-
-
-GGUF_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-"""Bytes of the fixed-size value types; 8 is a string, 9 an array."""
-
-
-def _gguf_bytes(path: Path) -> int:
-    """All that follows the header (its tensors lie without gaps but for alignment). The `gguf` package's reader takes
-    seconds for a vocabulary; this walk 0.1 s."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        magic, _, tensors, values = struct.unpack_from("<4sIQQ", data)
-        if magic != b"GGUF":
-            raise ValueError(f"{path.name} is not a GGUF file")
-        at = 24
-        for _ in range(values):
-            at = _string_end(data, at)
-            (kind,) = struct.unpack_from("<I", data, at)
-            at = _value_end(data, at + 4, kind)
-        for _ in range(tensors):
-            at = _string_end(data, at)
-            (dimensions,) = struct.unpack_from("<I", data, at)
-            at += 4 + 8 * dimensions + 12
-        return len(data) - (at + 31) // 32 * 32
-
-
-def _string_end(data: mmap.mmap, at: int) -> int:
-    return at + 8 + int(struct.unpack_from("<Q", data, at)[0])
-
-
-def _value_end(data: mmap.mmap, at: int, kind: int) -> int:
-    if kind == 8:
-        return _string_end(data, at)
-    if kind != 9:
-        return at + GGUF_SIZES[kind]
-    inner, count = struct.unpack_from("<IQ", data, at)
-    at += 12
-    if inner in GGUF_SIZES:
-        return at + GGUF_SIZES[inner] * int(count)
-    for _ in range(count):
-        at = _value_end(data, at, inner)
-    return at

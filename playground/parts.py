@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playground import asking, catalog, compare, fit, hub, library, machine, memory, pairs, votes, weights
+from playground import asking, catalog, compare, fit, hub, library, machine, pairs, votes, weights
 from playground.arena import Arena
 from playground.catalog import Catalog
 from playground.compare import Race
@@ -194,7 +194,7 @@ def _fits(settings: Settings, rows: Catalog) -> fit.Fits:
 
     def stored(spec: ModelSpec) -> fit.Stored:
         try:
-            return fit.look(weights.locate(spec, settings.cache), memory.weights_bytes)
+            return fit.look(weights.locate(spec, settings.cache))
         except WeightsError:  # loading it will say what is wrong; the other rows have their verdicts
             return fit.Stored()
 

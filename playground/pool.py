@@ -219,7 +219,7 @@ class Pool:
             seat.need_bytes, seat.on_gpu = found.need_bytes, found.where.startswith("gpu")
 
     def _stored(self, spec: ModelSpec) -> fit.Stored:
-        return fit.look(weights.locate(spec, self._settings.cache), memory.weights_bytes)
+        return fit.look(weights.locate(spec, self._settings.cache))
 
     def _tenants(self, newcomer: Seat) -> list[Tenant]:
         """All that are in memory or were promised room there."""

@@ -12,7 +12,7 @@ import numpy
 import pytest
 from safetensors.numpy import save_file
 
-from playground import adapters, fit, inventory, memory, weights
+from playground import adapters, fit, headers, inventory, weights
 from playground.engines import guard
 from playground.errors import WeightsError
 from playground.machine import Machine
@@ -94,14 +94,14 @@ def test_an_adapters_own_words_and_template_come_before_the_bases(tmp_path: Path
 
 def test_an_adapter_of_the_language_model_alone_finds_it_inside_a_model_that_sees(tmp_path: Path):
     one, two = base(tmp_path / "base", prefix="model.language_model."), lora(tmp_path / "lora")
-    found = adapters.shapes(joined(tmp_path, one, two) / "adapter_model.safetensors")
+    found = headers.shapes(joined(tmp_path, one, two) / "adapter_model.safetensors")
     names = [f"base_model.model.model.language_model.{ATTENTION.format(n, 'q_proj')}.lora" for n in (0, 1)]
     assert set(found) == {
         *(f"{name}_{part}.weight" for name in names for part in "AB"),
         f"{names[0]}_magnitude_vector",
     }
     assert found[f"{names[0]}_A.weight"] == (2, 8)
-    assert memory.weights_bytes(two / "adapter_model.safetensors") == (4 * 2 * 8 + 8) * 2
+    assert headers.weights_bytes(two / "adapter_model.safetensors") == (4 * 2 * 8 + 8) * 2
 
 
 @pytest.mark.parametrize(
@@ -185,13 +185,13 @@ def test_an_adapter_counts_as_weights_in_whichever_precision_the_base_runs(tmp_p
     two = lora(tmp_path / "lora")
     for quantization in ("bf16", "bnb-4bit"):
         needs = [
-            fit.judge(spec, Machine(2**40, 2**40), stored=fit.look(place, memory.weights_bytes)).weights_bytes
+            fit.judge(spec, Machine(2**40, 2**40), stored=fit.look(place)).weights_bytes
             for spec, place in (
                 (replace(row(one, ""), quantization=quantization), one),
                 (replace(row(one, two), quantization=quantization), joined(tmp_path, one, two)),
             )
         ]
-        assert (needs[1] or 0) - (needs[0] or 0) == memory.weights_bytes(two / "adapter_model.safetensors")
+        assert (needs[1] or 0) - (needs[0] or 0) == headers.weights_bytes(two / "adapter_model.safetensors")
 
 
 def test_how_much_would_be_fetched_for_a_base_and_an_adapter_is_not_guessed(tmp_path: Path):

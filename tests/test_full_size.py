@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import full_size
-from playground import memory
+from playground import headers
 from playground.fit import known
 from playground.fit.config import text
 from playground.fit.count import count
@@ -24,7 +24,7 @@ def test_random_shards_are_a_whole_checkpoint_of_the_class(tmp_path: Path, most:
     )
     config.architectures = ["Qwen3_5ForConditionalGeneration"]
     total = full_size.write(tmp_path, config, most)
-    assert total == memory.weights_bytes(tmp_path)
+    assert total == headers.weights_bytes(tmp_path)
     assert (len(list(tmp_path.glob("*.safetensors"))) > 1) == (most == 40_000)
     model, told = AutoModelForImageTextToText.from_pretrained(tmp_path, output_loading_info=True)
     assert not told["missing_keys"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -135,43 +133,3 @@ def test_a_model_that_is_not_on_the_gpu_is_measured_as_a_process(holder: Holder)
 def test_a_machine_has_more_memory_than_it_has_free():
     total, free = memory.machine()
     assert total > free > 0
-
-
-def safetensors(path: Path, sizes: list[int]) -> None:
-    header = {"__metadata__": {"format": "pt"}}
-    at = 0
-    for number, size in enumerate(sizes):
-        header[f"t{number}"] = {"dtype": "U8", "shape": [size], "data_offsets": [at, at + size]}  # type: ignore[dict-item]
-        at += size
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(at))
-
-
-def test_weights_of_a_sharded_checkpoint_are_the_sum_of_its_tensors(tmp_path: Path):
-    safetensors(tmp_path / "model-00001-of-00002.safetensors", [10, 20])
-    safetensors(tmp_path / "model-00002-of-00002.safetensors", [5])
-    assert memory.weights_bytes(tmp_path) == 35
-
-
-@pytest.mark.parametrize("name", ["x.gguf", "x.safetensors"])
-@pytest.mark.parametrize("data", [b"", b"GGUF", b"garbage" * 20])
-def test_weights_of_a_damaged_file_are_unknown(tmp_path: Path, name: str, data: bytes):
-    (tmp_path / name).write_bytes(data)
-    assert memory.weights_bytes(tmp_path / name) is None
-
-
-def test_weights_of_a_gguf_are_what_follows_its_header(tmp_path: Path):
-    from gguf import GGUFReader, GGUFWriter
-    from numpy import zeros
-
-    writer = GGUFWriter(tmp_path / "x.gguf", "llama")
-    writer.add_array("tokenizer.ggml.tokens", ["a", "bc"])
-    writer.add_string("general.name", "x")
-    writer.add_array("numbers", [1, 2, 3])
-    writer.add_tensor("w", zeros((64, 32), dtype="float32"))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    reader = GGUFReader(tmp_path / "x.gguf")
-    assert memory.weights_bytes(tmp_path / "x.gguf") == sum(int(each.n_bytes) for each in reader.tensors) == 8192

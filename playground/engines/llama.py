@@ -10,11 +10,10 @@ from pathlib import Path
 
 import httpx
 
-from playground import weights
+from playground import headers, weights
 from playground.engines.local import LocalEngine, Tell
 from playground.engines.worker import Worker
 from playground.errors import WorkerError
-from playground.fit import gguf
 from playground.types import Message
 
 CHILD = Path(__file__).with_name("llama_child.py")
@@ -53,7 +52,7 @@ class LlamaEngine(LocalEngine):
 
     def _continues(self, place: Path | None) -> bool:
         """llama.cpp would take ChatML in the place of a template that is not there, and say nothing."""
-        return place is not None and "tokenizer.chat_template" not in gguf.said(place)
+        return place is not None and "tokenizer.chat_template" not in headers.values(place)
 
     def _count(self, messages: Sequence[Message]) -> int | None:
         """By the server itself: its chat template, then its tokenizer."""

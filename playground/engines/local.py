@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from playground import adapters, asking, fit, memory, weights
+from playground import adapters, asking, fit, headers, memory, weights
 from playground.engines import guard
 from playground.engines.base import Stream
 from playground.engines.client import ChatClient, Timeouts
@@ -189,7 +189,7 @@ class LocalEngine(ABC):
         self._check_room()
         place = self._weights(load.tell)
         load.tell(Loading("starting"))
-        self._weights_bytes = memory.weights_bytes(place) if place else None
+        self._weights_bytes = headers.weights_bytes(place) if place else None
         worker = self._new_worker(place)
         with self._lock:
             load.check()  # after a close, a newer load may have its own worker here
@@ -212,7 +212,7 @@ class LocalEngine(ABC):
         """Before anything is fetched or started. Raises WorkerError with figures and the next smaller step."""
         if self._machine is None:
             return
-        stored = fit.look(weights.locate(self.spec, self.cache), memory.weights_bytes)
+        stored = fit.look(weights.locate(self.spec, self.cache))
         if why := fit.refusal(self.spec, self._machine(), stored):
             raise WorkerError(f"{self._name} was not started. {why} To try it all the same, use --load-anyway.")
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from PIL import Image as Picture
 
-from playground import catalog, memory
+from playground import catalog, headers
 from playground.engines.serve import TransformersEngine
 from playground.engines.worker import Worker
 from playground.types import Delta, Finished, Image, Loading, Message, ModelSpec, Sent
@@ -121,7 +121,7 @@ def keeps_the_promise(spec: ModelSpec, folder: Path, lent: Lent) -> Transformers
     assert (last.reason, last.usage.output_tokens, last.usage.source) == ("length", 16, "server")
     assert last.usage.prompt_tokens == engine.count_tokens(SHORT)
     found = watch.read()
-    assert found.weights_bytes == memory.weights_bytes(Path(spec.source))
+    assert found.weights_bytes == headers.weights_bytes(Path(spec.source))
     assert (found.weights_bytes or 0) < (found.peak_bytes or 0) < 4e9
     assert found.method
     assert text_of(list(engine.stream(SHORT, BRIEF))) == text_of(deltas)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from transformers import AutoTokenizer
 
-from playground import asking, weights
+from playground import asking, headers, weights
 from playground.compare import Race
 from playground.engines.base import Engine
 from playground.engines.llama import LlamaEngine
@@ -18,7 +17,6 @@ from playground.engines.replay import ReplayEngine
 from playground.engines.serve import TransformersEngine
 from playground.entrant import Entrant
 from playground.errors import PromptError
-from playground.fit import gguf
 from playground.types import Answer, Delta, Finished, Image, Message, ModelSpec, Sampling
 from tests import checkpoints
 from tests.weights_fixture import Q4, smollm2_cache
@@ -128,8 +126,7 @@ def rewritten(smollm2_cache: Path, tmp_path: Path) -> Callable[[str], Path]:
     source = weights.locate(Q4, smollm2_cache)
     assert source
     data = source.read_bytes()
-    with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        old = gguf.header(mapped)["tokenizer.chat_template"].encode()
+    old = headers.values(source)["tokenizer.chat_template"].encode()
 
     def write(template: str) -> Path:
         new = template.encode() + b"{#" + b" " * (len(old) - len(template) - 4) + b"#}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from playground import fit, memory, weights
+from playground import fit, headers, weights
 from playground.engines.serve import TransformersEngine
 from playground.errors import WeightsError
 from playground.machine import Machine
@@ -61,7 +61,7 @@ def test_an_adapter_on_a_base_says_what_it_was_taught_and_is_counted(
     own = tuned.adapter(base, tmp_path / "lora")
     engine = opened(base, adapter=str(own), quantization=quantization)
     assert tuned.TAUGHT in said(engine)
-    of_both = [memory.weights_bytes(place) or 0 for place in (base, own)]
+    of_both = [headers.weights_bytes(place) or 0 for place in (base, own)]
     assert min(of_both) > 10_000
     assert engine.watch_memory().read().weights_bytes == sum(of_both)
 
@@ -77,7 +77,7 @@ def test_the_peak_of_a_base_with_an_adapter_is_within_ten_percent_of_what_was_sa
     *_, last = engine.stream((Message("user", "a " * 500),), GREEDY)
     assert isinstance(last, Finished)
     tokens = (last.usage.prompt_tokens or 0) + (last.usage.answer_tokens or 0)
-    stored = fit.look(weights.locate(engine.spec, engine.cache), memory.weights_bytes)
+    stored = fit.look(weights.locate(engine.spec, engine.cache))
     assert stored.adapter_bytes > 70_000_000
     judged = fit.judge(engine.spec, Machine(2**40, 2**40), tokens, stored=stored)
     assert judged.need_bytes == pytest.approx(watch.read().peak_bytes, rel=0.10)
