@@ -154,9 +154,7 @@ def _progress(path: Path) -> Loading:
 
 def sentence(repository: str, said: str) -> str:
     """What a failed fetch's last line means for a person, and what to do next."""
-    if not said.startswith("hub: "):
-        return f"{repository} could not be fetched: {said} Check the network and the name, then ask again."
-    kind, _, detail = said.removeprefix("hub: ").partition(" ")
+    kind, detail = kind_of(said)
     page = f"https://huggingface.co/{repository}"
     match kind:
         case "gated":
@@ -175,25 +173,40 @@ def sentence(repository: str, said: str) -> str:
             return f"{repository} does not have that file ({detail}). Look under Files at {page} for its name now."
         case "key":
             return f"The Hub does not accept the key in HF_TOKEN. Make a new one at {TOKENS}, or unset it."
+        case _:
+            return anywhere(repository, kind, detail, "The Hub", ROOM)
+
+
+def kind_of(said: str) -> tuple[str, str]:
+    """Kind and detail of a failure's last line; no kind where the program itself failed."""
+    kind, _, detail = said.removeprefix("hub: ").partition(" ")
+    return (kind, detail) if said.startswith("hub: ") else ("", said)
+
+
+def anywhere(repository: str, kind: str, detail: str, site: str, room: str) -> str:
+    """The sentence of a failure that every site of models knows; `room` is how to make room for files of this one."""
+    match kind:
+        case "":
+            return f"{repository} could not be fetched: {detail} Check the network and the name, then ask again."
         case "disk":
-            return no_room(repository, detail)
+            return _no_room(repository, detail, room)
         case "cut":
             return (
-                f"The download of {repository} was cut off{so_far(detail)}. "
+                f"The download of {repository} was cut off{_so_far(detail)}. "
                 "What is here is kept: ask again, and it goes on from there."
             )
         case "damaged":
-            return f"A file of {repository} came damaged (SHA-256 differs) and was thrown away. Ask again."
+            return f"A file of {repository} came damaged (its size or SHA-256 differs) and was thrown away. Ask again."
         case "unreachable":
             return (
-                f"The Hub does not answer, so {repository} cannot be fetched. Check the network (and HTTPS_PROXY), "
+                f"{site} does not answer, so {repository} cannot be fetched. Check the network (and HTTPS_PROXY), "
                 "or choose a model that is already here."
             )
         case _:
             return f"{repository} could not be fetched: {detail}. Ask again, or choose another model."
 
 
-def no_room(repository: str, detail: str, room: str = ROOM) -> str:
+def _no_room(repository: str, detail: str, room: str) -> str:
     """There is no room for it: known beforehand (bytes needed, bytes free, where), or found out meanwhile."""
     numbers = re.match(r"(\d+) (\d+) (.+)", detail)
     if not numbers:
@@ -201,7 +214,7 @@ def no_room(repository: str, detail: str, room: str = ROOM) -> str:
     return disk.refusal(repository, int(numbers[1]), int(numbers[2]), numbers[3], room)
 
 
-def so_far(detail: str) -> str:
+def _so_far(detail: str) -> str:
     """How much had come when it was cut off."""
     numbers = re.match(r"(\d+) (\d+)", detail)
     return f" after {int(numbers[1]) / 1e9:.1f} of {int(numbers[2]) / 1e9:.1f} GB" if numbers else ""

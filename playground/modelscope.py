@@ -56,9 +56,7 @@ def fetch(source: str, revision: str, cache: Path, run: hub.Run) -> Iterator[Loa
 
 def sentence(repository: str, said: str) -> str:
     """What a failed fetch's last line means for a person, and what to do next."""
-    if not said.startswith("hub: "):
-        return f"{repository} could not be fetched: {said} Check the network and the name, then ask again."
-    kind, _, detail = said.removeprefix("hub: ").partition(" ")
+    kind, detail = hub.kind_of(said)
     page = f"{SITE}/models/{repository}"
     match kind:
         case "refused":
@@ -73,19 +71,5 @@ def sentence(repository: str, said: str) -> str:
             )
         case "file":
             return f"{repository} does not have that file ({detail}). Look under Files at {page} for its name now."
-        case "disk":
-            return hub.no_room(repository, detail, ROOM)
-        case "cut":
-            return (
-                f"The download of {repository} was cut off{hub.so_far(detail)}. "
-                "What is here is kept: ask again, and it goes on from there."
-            )
-        case "damaged":
-            return f"A file of {repository} came damaged (its size or SHA-256 differs) and was thrown away. Ask again."
-        case "unreachable":
-            return (
-                f"ModelScope does not answer, so {repository} cannot be fetched. Check the network (and HTTPS_PROXY), "
-                "or choose a model that is already here."
-            )
         case _:
-            return f"{repository} could not be fetched: {detail}. Ask again, or choose another model."
+            return hub.anywhere(repository, kind, detail, "ModelScope", ROOM)

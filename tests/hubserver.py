@@ -11,7 +11,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.listening import Quiet, listening
 
 COMMIT = "c0ffee" * 6 + "c0ff"
 
@@ -39,12 +40,7 @@ class Hub:
 def serving(hub: Hub) -> Iterator[Hub]:
     """Serve it on a free port until the end of the block."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            pass
-
+    class Handler(Quiet):
         def do_HEAD(self) -> None:
             self.answer(body=False)
 
@@ -103,12 +99,5 @@ def serving(hub: Hub) -> Iterator[Hub]:
             if self.close_connection and hub.stall:
                 hub.stall.wait(60)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with listening(Handler) as hub.url:
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()

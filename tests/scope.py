@@ -11,8 +11,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from tests.listening import Quiet, listening
 
 API = "/api/v1/models/org/name/repo"
 
@@ -48,12 +49,7 @@ class Scope:
 def serving(scope: Scope) -> Iterator[Scope]:
     """Serve it on a free port until the end of the block."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            pass
-
+    class Handler(Quiet):
         def do_HEAD(self) -> None:
             self.do_GET()
 
@@ -97,12 +93,5 @@ def serving(scope: Scope) -> Iterator[Scope]:
                 self.send_header(name, value)
             self.end_headers()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    scope.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with listening(Handler) as scope.url:
         yield scope
-    finally:
-        server.shutdown()
-        server.server_close()

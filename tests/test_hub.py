@@ -17,6 +17,7 @@ from playground.engines import guard
 from playground.errors import WeightsError, WorkerError
 from playground.types import Loading, ModelSpec
 from tests.hubserver import COMMIT, Hub, serving
+from tests.listening import starter
 
 LARGE = os.urandom(40_000_000)
 SMALL = b"a projector"
@@ -43,18 +44,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Hub], Hub]]:
     """Serves a stand-in, and names it to the Hub's client."""
-    open_ones = []
-
-    def start(stand_in: Hub) -> Hub:
-        context = serving(stand_in)
-        context.__enter__()
-        open_ones.append(context)
-        monkeypatch.setenv("HF_ENDPOINT", stand_in.url)
-        return stand_in
-
-    yield start
-    for context in open_ones:
-        context.__exit__(None, None, None)
+    with starter(serving, lambda url: monkeypatch.setenv("HF_ENDPOINT", url)) as start:
+        yield start
 
 
 def bring(row: ModelSpec, folder: Path) -> list[Loading]:

@@ -19,6 +19,7 @@ from playground.engines import guard
 from playground.errors import WeightsError, WorkerError
 from playground.fit import known
 from playground.types import Loading, ModelSpec
+from tests.listening import starter
 from tests.scope import Scope, serving
 
 LARGE = os.urandom(12_000_000)
@@ -38,18 +39,8 @@ GGUF = ModelSpec("g", "G", "llama.cpp", source="modelscope:org/name/m-Q4.gguf", 
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Scope], Scope]]:
     """Serves a stand-in, and names it to the program that fetches."""
     monkeypatch.delenv("MODELSCOPE_API_TOKEN", raising=False)
-    open_ones = []
-
-    def start(scope: Scope) -> Scope:
-        context = serving(scope)
-        context.__enter__()
-        open_ones.append(context)
-        monkeypatch.setenv("MODELSCOPE_ENDPOINT", scope.url)
-        return scope
-
-    yield start
-    for context in open_ones:
-        context.__exit__(None, None, None)
+    with starter(serving, lambda url: monkeypatch.setenv("MODELSCOPE_ENDPOINT", url)) as start:
+        yield start
 
 
 def bring(row: ModelSpec, cache: Path) -> list[Loading]:
