@@ -84,10 +84,7 @@ def setting(tab: object, name: str, value: str, of: str = "Both sides") -> None:
     toggle.click()
     tab.get_by_role("tab", name=of).click()
     field = tab.get_by_label(name, exact=True)
-    for _ in range(20):  # Gradio empties fields once more, a moment after their tab was first opened
-        field.fill(value)
-        tab.wait_for_timeout(200)
-        if field.input_value() == value:
-            break
-    playwright.expect(field).to_have_value(value)
+    field.click()  # as a person does; it waits for a frame, in which Gradio sets the fields of a tab just opened
+    field.fill(value)
     toggle.click()
+    playwright.expect(field).to_have_value(value)

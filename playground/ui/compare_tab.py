@@ -34,8 +34,8 @@ def build(parts: Parts, visitors: Visitors, pace: Pace, blocks: gr.Blocks) -> La
     return tab
 
 
-def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> None:
-    """Send and Retry make a race; then it streams; then the vote is open."""
+def _wire_asking(tab: Layout, parts: Parts, visitors: Visitors) -> list[Any]:
+    """Send and Retry make a race. Returns their events, after which it can be followed."""
 
     def ask(request: gr.Request, signed_in: gr.OAuthToken | None, value: dict[str, Any], *rest: Any) -> Update:
         visit = visitors.of(request.session_hash)
@@ -57,22 +57,7 @@ def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> Non
 
         return retry
 
-    def stream(request: gr.Request) -> Iterator[list[Any]]:
-        visit, now = visitors.of(request.session_hash), None
-        with pace.watching():
-            for now in visit.follow(pace.every_s):
-                yield frame.live(now, sealed=visit.sealed)
-        if now is None:  # nothing was started, or another handler of this tab streams it
-            yield [gr.skip()] * len(frame.live_parts(tab))
-
-    def finish(request: gr.Request, left: str, right: str) -> Update:
-        visit = visitors.of(request.session_hash)
-        ended = frame.ballot(tab, parts, visit)
-        if visit.ask and visit.ask.blind:  # the state of a model would tell that it was asked
-            return ended
-        return ended | frame.cards(tab, parts, left, right)
-
-    dock, answers, models = tab.dock, tab.answers, list(tab.pickers.models.values())
+    dock, answers, models = tab.dock, tab.answers, tab.pickers.models.values()
     how = [tab.pickers.pacing, tab.pickers.mode, dock.panel.hold, dock.panel.early]
     inputs = [dock.prompt, *models, *how, *dock.panel.fields]
     ballot = frame.ballot_parts(tab)
@@ -88,10 +73,31 @@ def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> Non
         answers.retries[side].click(retrying(side), None, [tab.problem, *ballot], trigger_mode="once", **PRIVATE)
         for side in SIDES
     ]
-    for begun in (asked, *retried):
-        begun.then(stream, None, frame.live_parts(tab), **PRIVATE).then(
-            finish, models, [*ballot, *tab.pickers.cards.values(), tab.ticker], **PRIVATE
-        )
+    return [asked, *retried]
+
+
+def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> None:
+    """A race streams; then the vote is open."""
+
+    def stream(request: gr.Request) -> Iterator[list[Any]]:
+        visit, now = visitors.of(request.session_hash), None
+        with pace.watching():
+            for now in visit.follow(pace.every_s):
+                yield frame.live(now, sealed=visit.sealed)
+        if now is None:  # nothing was started, or another handler of this tab streams it
+            yield [gr.skip()] * len(frame.live_parts(tab))
+
+    def finish(request: gr.Request, left: str, right: str) -> Update:
+        visit = visitors.of(request.session_hash)
+        ended = frame.ballot(tab, parts, visit)
+        if visit.ask and visit.ask.blind:  # the state of a model would tell that it was asked
+            return ended
+        return ended | frame.cards(tab, parts, left, right)
+
+    models, changed = list(tab.pickers.models.values()), [*frame.ballot_parts(tab), *tab.pickers.cards.values()]
+    for begun in _wire_asking(tab, parts, visitors):
+        streamed = begun.then(stream, None, frame.live_parts(tab), **PRIVATE)
+        streamed.then(finish, models, [*changed, tab.ticker], **PRIVATE)
     _wire_stops(tab, visitors)
 
 
