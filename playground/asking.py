@@ -56,15 +56,20 @@ def unsayable(spec: ModelSpec, message: Message, sent: Message) -> str:
     )
 
 
+NAMED = 3
+"""So many models are named where many would do."""
+
+
 def refuse_unseen(specs: Iterable[ModelSpec], catalog: Iterable[ModelSpec]) -> None:
-    """Raise PromptError when no model of the pair reads images; it names models that do."""
+    """Raise PromptError when no model of the pair reads images; it names a few models that do."""
     pair = list(specs)
     if any(spec.reads_images for spec in pair):
         return
     readers = [spec.title for spec in catalog if spec.reads_images]
     names = " and ".join(dict.fromkeys(spec.title for spec in pair))
+    others = f", or one of {len(readers) - NAMED} others" if len(readers) > NAMED else ""
     hint = (
-        f"Choose one that does: {', '.join(readers)}."
+        f"Choose one that does: {', '.join(readers[:NAMED])}{others}."
         if readers
         else "No configured model does; add one with --models."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,6 +104,12 @@ def test_images_that_nobody_reads_are_refused_with_the_models_that_would():
     other = ModelSpec("other", "Other 3B", "replay")
     with pytest.raises(PromptError, match=r"Blind 1B and Other 3B cannot see images, so nothing was sent.*: Seeing 2B"):
         refuse_unseen([BLIND, other], [BLIND, other, SEEING])
+
+
+def test_of_many_models_that_read_images_a_few_are_named():
+    many = [replace(SEEING, title=f"Seeing {n}B") for n in range(1, 41)]
+    with pytest.raises(PromptError, match=r": Seeing 1B, Seeing 2B, Seeing 3B, or one of 37 others\.$"):
+        refuse_unseen([BLIND, BLIND], many)
 
 
 def test_images_that_no_model_reads_are_refused_with_the_way_to_add_one():

@@ -233,11 +233,35 @@ def test_the_keyboard_alone_is_enough(visit: Callable[..., object], url: str, ho
     tab.keyboard.press("Enter")
     finished(tab)
     playwright.expect(vote_button(tab, "Tie")).to_be_enabled(timeout=LONG_S)  # a moment after the last text
-    tab.keyboard.press("Tab")  # out of the box, so that keys vote
-    tab.keyboard.press("3")
+    tab.keyboard.press("3")  # the box is empty and has given the focus up
     playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
     (row,) = stored(home, "By keyboard 1234")
     assert row["winner"] == "tie"
+    for name, opacity in (("Tie", "1"), ("Left is better", "0.45")):  # the vote that was cast stands out
+        playwright.expect(vote_button(tab, name)).to_have_css("opacity", opacity)
+    tab.keyboard.type("Then 2 more")
+    playwright.expect(tab.get_by_label("Prompt", exact=True)).to_have_value("Then 2 more")
+
+
+def test_what_is_being_written_is_never_taken_for_a_vote(visit: Callable[..., object], url: str, home: Path) -> None:
+    tab = visit(url)
+    ask(tab, "Written meanwhile?")
+    tab.get_by_label("Prompt", exact=True).press_sequentially("Then")
+    finished(tab)
+    playwright.expect(vote_button(tab, "Tie")).to_be_enabled(timeout=LONG_S)
+    tab.keyboard.type(" 1 or 2")
+    playwright.expect(tab.get_by_label("Prompt", exact=True)).to_have_value("Then 1 or 2")
+    assert stored(home, "Written meanwhile?") == []
+
+
+def test_a_model_is_found_by_what_is_typed_into_a_picker(visit: Callable[..., object], url: str) -> None:
+    tab = visit(url)
+    picker = tab.get_by_label("Right model", exact=True)
+    picker.click()
+    tab.keyboard.type("broken")
+    tab.locator(".pick.right").get_by_role("option", name="Slow 13B").wait_for(state="detached")
+    tab.keyboard.press("Enter")
+    playwright.expect(picker).to_have_value("Broken 2B")
 
 
 def test_a_second_turn_folds_the_first_away_and_each_side_remembers_its_own(

@@ -60,9 +60,9 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def marks(winner: Winner | None, *, judged: bool, blind: bool) -> str:
-    """Marks by which the style sheet knows that the vote is cast, that the answers stay as they are, and that names
-    are a matter of the vote."""
-    names = [name for name, on in (("voted", winner), ("judged", judged), ("blinded", blind)) if on]
+    """Marks by which the style sheet knows that the vote is cast and for whom, that the answers stay as they are, and
+    that names are a matter of the vote."""
+    names = [name for name, on in ((f"voted for-{winner}", winner), ("judged", judged), ("blinded", blind)) if on]
     return f'<span class="state {" ".join(names)}"></span>' if names else ""
 
 
