@@ -48,6 +48,15 @@ def _pump(source: socket.socket, sink: socket.socket, kept: bytearray | None) ->
             end.shutdown(socket.SHUT_RDWR)
 
 
+def _join(near: socket.socket, far: socket.socket, kept: bytearray) -> None:
+    """Pass on what both ends say, until one of them has nothing more to say."""
+    with near, far:
+        asking = threading.Thread(target=_pump, args=(near, far, None), daemon=True)
+        asking.start()
+        _pump(far, near, kept)
+        asking.join()
+
+
 @contextmanager
 def tapped(url: str) -> Iterator[tuple[str, Tap]]:
     """The address of the tap on that app, and what it hears."""
@@ -59,8 +68,7 @@ def tapped(url: str) -> Iterator[tuple[str, Tap]]:
             while True:
                 near, _ = door.accept()
                 far = socket.create_connection(("127.0.0.1", port))
-                for ends in ((near, far, None), (far, near, tap.stream())):
-                    threading.Thread(target=_pump, args=ends, daemon=True).start()
+                threading.Thread(target=_join, args=(near, far, tap.stream()), daemon=True).start()
 
     threading.Thread(target=serve, daemon=True).start()
     try:
