@@ -246,11 +246,13 @@ def test_the_keyboard_alone_is_enough(visit: Callable[..., object], url: str, ho
 def test_what_is_being_written_is_never_taken_for_a_vote(visit: Callable[..., object], url: str, home: Path) -> None:
     tab = visit(url)
     ask(tab, "Written meanwhile?")
-    tab.get_by_label("Prompt", exact=True).press_sequentially("Then")
+    box = tab.get_by_label("Prompt", exact=True)
+    playwright.expect(box).to_have_value("", timeout=LONG_S)  # the question has left it
+    box.press_sequentially("Then")
     finished(tab)
     playwright.expect(vote_button(tab, "Tie")).to_be_enabled(timeout=LONG_S)
     tab.keyboard.type(" 1 or 2")
-    playwright.expect(tab.get_by_label("Prompt", exact=True)).to_have_value("Then 1 or 2")
+    playwright.expect(box).to_have_value("Then 1 or 2")
     assert stored(home, "Written meanwhile?") == []
 
 
