@@ -1,5 +1,5 @@
 """The five kinds of engine, each with what a test must know of it from outside: for the contract test, no test itself.
-One of them comes with two architectures.
+One of them comes with two architectures, and with an adapter on a base.
 
 A house opens its engine once; it knows what its server does (`busy`), how to hurt it (`hurt`), and how to open one that
 cannot work (`ruined`).
@@ -25,7 +25,7 @@ from playground.engines.local import LocalEngine
 from playground.engines.replay import ReplayEngine
 from playground.engines.serve import TransformersEngine
 from playground.types import Message, ModelSpec
-from tests import checkpoints
+from tests import checkpoints, tuned
 from tests.badserver import DONE, STOP, BadServer, Request, Script, event, sse, text
 from tests.weights_fixture import BF16, Q4
 
@@ -184,6 +184,16 @@ class Qwen35House(TransformersHouse):
         super().__init__(folder, folder)
 
 
+class AdapterHouse(TransformersHouse):
+    """A small Llama with random weights and a random adapter on it, whose answers do not end by themselves."""
+
+    def __init__(self, folder: Path, cache: Path | None) -> None:
+        base = checkpoints.architecture("llama", folder / "llama")
+        adapter = tuned.untaught(base, folder / "lora")
+        self.spec = ModelSpec("tuned", "Tuned", "transformers", str(base), context_tokens=8192, adapter=str(adapter))
+        super().__init__(folder, folder)
+
+
 class ZeroGPUHouse(House):
     """The real weights in this very process, as on a Space with a lent GPU; here the lender does nothing."""
 
@@ -229,5 +239,6 @@ HOUSES: dict[str, Callable[[Path, Path | None], House]] = {
     "llama.cpp": LlamaHouse,
     "transformers": TransformersHouse,
     "qwen3.5": Qwen35House,
+    "adapter": AdapterHouse,
     "zerogpu": ZeroGPUHouse,
 }

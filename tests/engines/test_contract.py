@@ -72,6 +72,7 @@ def street(
         pytest.param("llama.cpp", marks=needs_weights),
         pytest.param("transformers", marks=needs_weights),
         "qwen3.5",
+        "adapter",
         pytest.param("zerogpu", marks=needs_weights),
     ],
 )
