@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from playground import meter
-from playground.types import Answer, Delta, Event, Finished, Loading, Memory, Sent, Stamps, Usage
+from playground.meter import StampLog
+from playground.types import Answer, Delta, Event, Finished, Loading, Memory, Sent, Stamps, Status, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,69 +48,137 @@ class Measured:
     memory: Memory
 
 
-Change = Event | Loading | Held | Ready | Failed | Stopped | Measured
+UNCOUNTED = Usage()
 
 
-def advance(answer: Answer, change: Change) -> Answer:
-    """The answer after one change. A final answer takes nothing more but its memory."""
-    match change:
-        case Measured(memory):
-            return replace(answer, memory=memory)
-        case _ if answer.final:
-            return answer
-        case Delta():
-            return _grow(answer, change)
-        case Sent(at_s):
-            return replace(answer, status="reading", text="", reasoning="", stamps=Stamps(sent_s=at_s))
-        case Finished():
-            done = replace(answer, status="done", finish_reason=change.reason, usage=change.usage, server=change.server)
-            return timed(done)
-        case Failed(error):
-            return _cut_short(replace(answer, status="failed", error=error, finish_reason="error"))
-        case Stopped():
-            return _cut_short(replace(answer, status="stopped", finish_reason="stopped"))
-        case Held():
-            return replace(answer, status="waiting", loading=Loading(_waits(change)))
-        case Loading():
-            return replace(answer, status="loading", loading=change)
-        case Ready(load_s, cold, notice):
-            told = ". ".join(filter(None, (answer.notice, notice)))
-            return replace(answer, status="reading", loading=None, load_s=load_s, cold=cold, notice=told)
+@dataclass(frozen=True, slots=True)
+class Contended:
+    """The other side worked on the same machine at the same time."""
+
+
+Change = Event | Loading | Held | Ready | Failed | Stopped | Measured | Contended
+
+
+class AnswerState:
+    """Accumulates one side's answer. Applying a change costs what the change is long, whatever came before it.
+
+    It starts with a new answer, or with one that has ended.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._text, self._reasoning = Text(answer.text), Text(answer.reasoning)
+        self._log = StampLog()
+        self._changed = False
+
+    @property
+    def final(self) -> bool:
+        """Nothing but `Measured` and `Contended` changes it any more."""
+        return self._answer.final
+
+    def apply(self, change: Change) -> None:
+        """Take one change in. A final answer takes nothing more but its memory and its mark."""
+        match change:
+            case Measured(memory):
+                self._set(memory=memory)
+            case Contended():
+                if not self._answer.contended:
+                    self._set(contended=True)
+            case _ if self.final:
+                return
+            case Delta():
+                self._grow(change)
+            case Sent(at_s):
+                self._text, self._reasoning, self._log = Text(), Text(), StampLog(at_s)
+                self._set(status="reading")
+            case Finished(reason, usage, _, server):
+                self._end(status="done", finish_reason=reason, usage=usage, server=server)
+            case Failed(error):
+                self._end(status="failed", finish_reason="error", error=error, loading=None)
+            case Stopped():
+                self._end(status="stopped", finish_reason="stopped", loading=None)
+            case Held():
+                self._set(status="waiting", loading=Loading(_waits(change)))
+            case Loading():
+                self._set(status="loading", loading=change)
+            case Ready(load_s, cold, notice):
+                told = ". ".join(filter(None, (self._answer.notice, notice)))
+                self._set(status="reading", loading=None, load_s=load_s, cold=cold, notice=told)
+
+    def snapshot(self) -> Answer:
+        """The answer as it is now; the same object until something changes."""
+        if self._changed and not self.final:
+            self._work_out(exact=False, usage=UNCOUNTED)
+        self._changed = False
+        return self._answer
+
+    def _set(self, **fields: Any) -> None:
+        self._answer = replace(self._answer, **fields)
+        self._changed = True
+
+    def _grow(self, delta: Delta) -> None:
+        (self._reasoning if delta.reasoning else self._text).append(delta.text)
+        self._log.add(delta.at_s, len(delta.text), delta.reasoning)
+        self._changed = True
+        status: Status = "thinking" if delta.reasoning else "writing"
+        if status != self._answer.status:
+            self._set(status=status)
+
+    def _end(self, usage: Usage = UNCOUNTED, **fields: Any) -> None:
+        """Work the figures out for the last time. `usage` is the server's, which an answer cut short does not have."""
+        self._set(**fields)
+        self._work_out(exact=True, usage=usage)
+
+    def _work_out(self, exact: bool, usage: Usage) -> None:
+        stamps = self._log.stamps(exact)
+        usage = estimated(stamps, usage)
+        self._answer = replace(
+            self._answer,
+            text=self._text.whole(),
+            reasoning=self._reasoning.whole(),
+            stamps=stamps,
+            usage=usage,
+            timing=meter.timing(stamps, usage, self._answer.load_s),
+        )
+
+
+class Text:
+    """Text that grows by pieces, joined when somebody looks and not before."""
+
+    def __init__(self, text: str = "") -> None:
+        self._whole, self._pieces = text, list[str]()
+
+    def append(self, piece: str) -> None:
+        """Add that at the end."""
+        self._pieces.append(piece)
+
+    def whole(self) -> str:
+        """All of it, in one."""
+        if self._pieces:
+            self._whole, self._pieces = "".join((self._whole, *self._pieces)), []
+        return self._whole
+
+
+def estimated(stamps: Stamps, usage: Usage) -> Usage:
+    """The usage, with one token for each chunk while no server has counted."""
+    if usage.output_tokens is not None or not stamps.chunks:
+        return usage
+    said = stamps.chunks - stamps.thought_chunks
+    return replace(usage, reasoning_tokens=stamps.thought_chunks or None, answer_tokens=said, source="estimate")
+
+
+def stopped(answer: Answer) -> Answer:
+    """The answer as a person stopped it; a final one as it is. For answers whose state nobody holds any more."""
+    if answer.final:
+        return answer
+    usage = estimated(answer.stamps, UNCOUNTED)
+    timing = meter.timing(answer.stamps, usage, answer.load_s)
+    return replace(answer, status="stopped", finish_reason="stopped", loading=None, usage=usage, timing=timing)
 
 
 def _waits(held: Held) -> str:
     what = "a place at its server" if held.server else "the machine: another model is loading or answering"
     return f"waiting for {what}" + (f" · {held.ahead} ahead of you" if held.ahead else " · you are next")
-
-
-def _grow(answer: Answer, delta: Delta) -> Answer:
-    stamps = answer.stamps
-    stamps = replace(
-        stamps,
-        chunks_s=(*stamps.chunks_s, delta.at_s),
-        first_chars=stamps.first_chars if stamps.chunks_s else len(delta.text),
-        first_answer_s=delta.at_s if stamps.first_answer_s is None and not delta.reasoning else stamps.first_answer_s,
-    )
-    if delta.reasoning:
-        return replace(answer, status="thinking", reasoning=answer.reasoning + delta.text, stamps=stamps)
-    return replace(answer, status="writing", text=answer.text + delta.text, stamps=stamps)
-
-
-def _cut_short(answer: Answer) -> Answer:
-    """The answer as it ended without its last event: an estimate made earlier does not know the latest chunks."""
-    return timed(replace(answer, loading=None, usage=Usage()))
-
-
-def timed(answer: Answer) -> Answer:
-    """The answer with its figures worked out. While no server has counted, one chunk counts as one token."""
-    usage = answer.usage
-    if usage.output_tokens is None and answer.stamps.chunks_s:
-        chunks_s, first_answer_s = answer.stamps.chunks_s, answer.stamps.first_answer_s
-        thought = len(chunks_s) if first_answer_s is None else chunks_s.index(first_answer_s)
-        said = len(chunks_s) - thought
-        usage = replace(usage, reasoning_tokens=thought or None, answer_tokens=said, source="estimate")
-    chars = len(answer.text) + len(answer.reasoning)
-    return replace(answer, usage=usage, timing=meter.timing(answer.stamps, usage, chars, answer.load_s))
 
 
 AT_WORK = ("reading", "thinking", "writing")
@@ -124,5 +194,5 @@ def overlap(left: Stamps, right: Stamps) -> bool:
     """Both were at work at the same moment, from sent to last chunk (or still running)."""
     if left.sent_s is None or right.sent_s is None:
         return False
-    ends = [stamps.chunks_s[-1] if stamps.chunks_s else float("inf") for stamps in (left, right)]
+    ends = [float("inf") if stamps.last_s is None else stamps.last_s for stamps in (left, right)]
     return left.sent_s < ends[1] and right.sent_s < ends[0]

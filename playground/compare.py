@@ -15,22 +15,23 @@ from contextvars import copy_context
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
-from playground.answer import Change, Failed, Held, Measured, Ready, Stopped, advance, collide, timed
+from playground.answer import (
+    AnswerState,
+    Change,
+    Contended,
+    Failed,
+    Held,
+    Measured,
+    Ready,
+    Stopped,
+    collide,
+    stopped,
+)
 from playground.engines.base import MemoryWatch, noticed
 from playground.entrant import Entrant, Lane
 from playground.errors import PlaygroundError, PromptError
 from playground.line import Line
-from playground.types import (
-    SIDES,
-    Answer,
-    Comparison,
-    Finished,
-    Memory,
-    Pacing,
-    Side,
-    Usage,
-    other,
-)
+from playground.types import SIDES, Answer, Comparison, Finished, Memory, Pacing, Side, other
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Race:
             left=self._start_of("left", kept),
             right=self._start_of("right", kept),
         )
+        self._states = {side: AnswerState(self.now.side(side)) for side in SIDES}
 
     def _start_of(self, side: Side, kept: Comparison | None) -> Answer:
         if side in self._lanes:
@@ -132,17 +134,16 @@ class Race:
         self._settle()
 
     def _apply(self, side: Side, change: Change) -> None:
-        self.now = _with(self.now, side, advance(self.now.side(side), change))
+        self._states[side].apply(change)
 
     def _settle(self) -> None:
         """Work out live figures, and whether the two sides stood in each other's way."""
-        contended = self._share_device() and collide(self.now.left, self.now.right)
-        for side in self._lanes:
-            answer = self.now.side(side)
-            answer = answer if answer.final else timed(replace(answer, usage=Usage()))
-            if contended and not answer.contended:
-                answer = replace(answer, contended=True)
-            self.now = _with(self.now, side, answer)
+        left, right = (self._states[side].snapshot() for side in SIDES)
+        if self._share_device() and collide(left, right):
+            for side in SIDES:
+                self._states[side].apply(Contended())
+            left, right = (self._states[side].snapshot() for side in SIDES)
+        self.now = replace(self.now, left=left, right=right)
 
     def _share_device(self) -> bool:
         alone = len(self._lanes) < len(SIDES) or self.now.pacing == "in_turn"
@@ -154,6 +155,7 @@ class Race:
         for side, lane in self._lanes.items():
             if lane.watch and not self.now.side(side).final:
                 self._apply(side, Measured(_reading(lane.watch)))
+        self._settle()
         now_s = time.monotonic()
         return now_s + max(MEMORY_EVERY_S, (now_s - began_s) / MEMORY_SHARE)
 
@@ -284,12 +286,6 @@ def _reading(watch: MemoryWatch) -> Memory:
         return Memory(reason="it could not be read; the app's log has the details")
 
 
-def _with(comparison: Comparison, side: Side, answer: Answer) -> Comparison:
-    return replace(comparison, left=answer) if side == "left" else replace(comparison, right=answer)
-
-
 def halted(comparison: Comparison) -> Comparison:
     """The comparison with every unfinished side stopped, for when nobody follows its race any more."""
-    for side in SIDES:
-        comparison = _with(comparison, side, advance(comparison.side(side), Stopped()))
-    return comparison
+    return replace(comparison, left=stopped(comparison.left), right=stopped(comparison.right))

@@ -110,7 +110,7 @@ def why_unknown(figure: Figure, answer: Answer) -> str:
         return "Not known yet."
     if figure.name == "load":
         return "It was stopped before."
-    if not answer.stamps.chunks_s:
+    if not answer.stamps.chunks:
         return "No text came."
     return "Only thinking came, no answer." if figure.name == "first answer" else "Too little text to measure."
 

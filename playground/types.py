@@ -151,15 +151,23 @@ Event = Sent | Delta | Finished
 
 @dataclass(frozen=True, slots=True)
 class Stamps:
-    """Moments of one answer on the monotonic clock, in seconds: when it was asked for, and when each chunk came.
+    """What the moments of one answer come to, however many its chunks: moments on the monotonic clock, in seconds.
 
-    `first_chars` is the length of the first chunk's text, which no span between chunks accounts for.
+    `sent_s` is when it was asked for, `first_s`, `first_answer_s` and `last_s` when text came. `first_chars` of `chars`
+    and `thought_chunks` of `chunks` came in the first chunk, and before the answer itself. The quantiles of the gaps
+    between chunks are those of a moment ago while the answer is long and grows, and exact once it has ended.
     """
 
     sent_s: float | None = None
+    first_s: float | None = None
     first_answer_s: float | None = None
-    chunks_s: tuple[float, ...] = ()
+    last_s: float | None = None
+    chunks: int = 0
+    thought_chunks: int = 0
+    chars: int = 0
     first_chars: int = 0
+    gap_p50_s: float | None = None
+    gap_p95_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
-from functools import reduce
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.answer import Change, Failed, Held, Measured, Ready, Stopped, advance, overlap, timed
+from playground.answer import AnswerState, Change, Contended, Failed, Held, Measured, Ready, Stopped, overlap, stopped
 from playground.types import Answer, Delta, Finished, Loading, Memory, Sent, Stamps, Usage
 
 COUNTED = Usage(prompt_tokens=9, reasoning_tokens=4, answer_tokens=8, source="server")
 
 
+def state(*changes: Change) -> AnswerState:
+    grown = AnswerState(Answer("m"))
+    for change in changes:
+        grown.apply(change)
+    return grown
+
+
 def after(*changes: Change) -> Answer:
-    return reduce(advance, changes, Answer("m"))
+    return state(*changes).snapshot()
 
 
 def test_a_new_answer_waits():
@@ -40,15 +51,29 @@ def test_a_ready_model_reads_the_prompt_and_keeps_its_load_time_and_coldness():
 
 
 def test_thinking_and_answer_are_kept_apart():
-    said = after(Sent(0.0), Delta("hm", 1.0, reasoning=True))
+    grown = state(Sent(0.0), Delta("hm", 1.0, reasoning=True))
+    said = grown.snapshot()
     assert (said.status, said.reasoning, said.text) == ("thinking", "hm", "")
-    said = reduce(advance, [Delta("m", 2.0, reasoning=True), Delta("fo", 3.0), Delta("ur", 4.0)], said)
+    for delta in (Delta("m", 2.0, reasoning=True), Delta("fo", 3.0), Delta("ur", 4.0)):
+        grown.apply(delta)
+    said = grown.snapshot()
     assert (said.status, said.reasoning, said.text) == ("writing", "hmm", "four")
 
 
 def test_every_chunk_is_stamped_and_the_first_answer_text_once():
     said = after(Sent(1.0), Delta("hm", 2.0, reasoning=True), Delta("fo", 3.0), Delta("ur", 4.0))
-    assert said.stamps == Stamps(sent_s=1.0, first_answer_s=3.0, chunks_s=(2.0, 3.0, 4.0), first_chars=2)
+    assert said.stamps == Stamps(
+        sent_s=1.0,
+        first_s=2.0,
+        first_answer_s=3.0,
+        last_s=4.0,
+        chunks=3,
+        thought_chunks=1,
+        chars=6,
+        first_chars=2,
+        gap_p50_s=1.0,
+        gap_p95_s=1.0,
+    )
 
 
 def test_finishing_keeps_the_reason_the_counts_and_the_servers_own_figures():
@@ -86,55 +111,64 @@ MORE = [Sent(9.0), Delta("x", 9.0), *ENDS, Loading("again"), Held(), Ready(1.0, 
 @pytest.mark.parametrize("end", ENDS, ids=lambda change: type(change).__name__)
 @pytest.mark.parametrize("more", MORE, ids=lambda change: type(change).__name__)
 def test_a_final_answer_takes_nothing_more(end: Change, more: Change):
-    final = after(Sent(0.0), Delta("four", 1.0), end)
+    grown = state(Sent(0.0), Delta("four", 1.0), end)
+    final = grown.snapshot()
     assert final.final
-    assert advance(final, more) == final
+    grown.apply(more)
+    assert grown.snapshot() is final
 
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda change: type(change).__name__)
 def test_a_final_answer_still_takes_its_memory_and_nothing_else_of_it_changes(end: Change):
-    final = after(Sent(0.0), Delta("four", 1.0), end)
+    grown = state(Sent(0.0), Delta("four", 1.0), end)
+    final = grown.snapshot()
     memory = Memory(peak_bytes=5, method="counted")
-    assert advance(final, Measured(memory)) == replace(final, memory=memory)
+    grown.apply(Measured(memory))
+    assert grown.snapshot() == replace(final, memory=memory)
+    grown.apply(Contended())
+    assert grown.snapshot() == replace(final, memory=memory, contended=True)
 
 
 def test_asking_a_second_time_starts_the_answer_and_its_clock_anew():
-    again = after(Sent(0.0), Delta("hm", 1.0, reasoning=True), Delta("fo", 2.0), Sent(10.0))
+    grown = state(Sent(0.0), Delta("hm", 1.0, reasoning=True), Delta("fo", 2.0), Sent(10.0))
+    again = grown.snapshot()
     assert (again.status, again.text, again.reasoning, again.stamps) == ("reading", "", "", Stamps(sent_s=10.0))
-    assert timed(advance(again, Delta("four", 12.0))).timing.ttft_s == 2.0
+    grown.apply(Delta("four", 12.0))
+    assert grown.snapshot().timing.ttft_s == 2.0
 
 
 def test_while_no_server_has_counted_one_chunk_counts_as_one_token():
-    live = timed(after(Sent(0.0), Delta("a", 1.0), Delta("bc", 2.0), Delta("d", 3.0)))
+    live = after(Sent(0.0), Delta("a", 1.0), Delta("bc", 2.0), Delta("d", 3.0))
     assert (live.usage.answer_tokens, live.usage.source) == (3, "estimate")
     assert live.timing.decode_tokens_per_s == (3 - 1) / 2.0
     assert live.timing.chars_per_s == (4 - 1) / 2.0
 
 
 def test_estimated_tokens_of_thinking_are_not_counted_as_answer():
-    live = timed(after(Sent(0.0), Delta("h", 1.0, reasoning=True), Delta("m", 2.0, reasoning=True), Delta("4", 3.0)))
+    live = after(Sent(0.0), Delta("h", 1.0, reasoning=True), Delta("m", 2.0, reasoning=True), Delta("4", 3.0))
     assert (live.usage.reasoning_tokens, live.usage.answer_tokens) == (2, 1)
-    assert timed(after(Sent(0.0), Delta("h", 1.0, reasoning=True))).usage.reasoning_tokens == 1
+    assert after(Sent(0.0), Delta("h", 1.0, reasoning=True)).usage.reasoning_tokens == 1
 
 
 def test_a_model_that_does_not_think_has_no_estimate_of_thinking():
-    assert timed(after(Sent(0.0), Delta("4", 1.0))).usage.reasoning_tokens is None
+    assert after(Sent(0.0), Delta("4", 1.0)).usage.reasoning_tokens is None
 
 
 @pytest.mark.parametrize("end", [Failed("no"), Stopped()])
 def test_an_answer_cut_short_counts_every_chunk_that_came(end: Change):
-    live = timed(after(Sent(0.0), Delta("a", 1.0)))
-    ended = reduce(advance, [Delta("b", 2.0), Delta("c", 3.0), end], live)
-    assert ended.usage.answer_tokens == 3
+    grown = state(Sent(0.0), Delta("a", 1.0))
+    grown.snapshot()
+    for change in (Delta("b", 2.0), Delta("c", 3.0), end):
+        grown.apply(change)
+    assert grown.snapshot().usage.answer_tokens == 3
 
 
 def test_nothing_is_estimated_before_the_first_text():
-    assert timed(after(Sent(0.0))).usage == Usage()
+    assert after(Sent(0.0)).usage == Usage()
 
 
 def test_a_servers_count_is_never_replaced_by_an_estimate():
-    done = after(Sent(0.0), Delta("a", 1.0), Finished("stop", COUNTED, 2.0))
-    assert timed(done).usage == COUNTED
+    assert after(Sent(0.0), Delta("a", 1.0), Finished("stop", COUNTED, 2.0)).usage == COUNTED
 
 
 def test_a_server_that_does_not_count_leaves_the_estimate():
@@ -150,19 +184,101 @@ def test_no_text_is_lost_or_moved(said: list[tuple[str, float, bool]]):
     grown = after(Sent(0.0), *(Delta(text, at_s, reasoning) for text, at_s, reasoning in said))
     assert grown.text == "".join(text for text, _, reasoning in said if not reasoning)
     assert grown.reasoning == "".join(text for text, _, reasoning in said if reasoning)
-    assert grown.stamps.chunks_s == tuple(at_s for _, at_s, _ in said)
+    assert grown.stamps.chunks == len(said)
+    assert grown.stamps.chars == len(grown.text) + len(grown.reasoning)
+
+
+@given(chunks, st.sets(st.integers(0, 20)))
+def test_looking_at_an_answer_changes_nothing_of_what_becomes_of_it(
+    said: list[tuple[str, float, bool]], looks: set[int]
+):
+    watched, alone = state(Sent(0.0)), state(Sent(0.0))
+    for number, (text, at_s, reasoning) in enumerate(said):
+        for grown in (watched, alone):
+            grown.apply(Delta(text, at_s, reasoning))
+        if number in looks:
+            watched.snapshot()
+    for grown in (watched, alone):
+        grown.apply(Finished("stop", COUNTED, 2.0))
+    assert watched.snapshot() == alone.snapshot()
+
+
+def test_a_snapshot_is_the_same_object_until_something_changes():
+    grown = state(Sent(0.0), Delta("fo", 1.0))
+    before = grown.snapshot()
+    assert grown.snapshot() is before
+    grown.apply(Delta("ur", 2.0))
+    assert (before.text, grown.snapshot().text) == ("fo", "four")
+    grown.apply(Contended())
+    contended = grown.snapshot()
+    grown.apply(Contended())
+    assert grown.snapshot() is contended
+
+
+def test_an_answer_that_nobody_follows_any_more_is_stopped_with_the_figures_it_has():
+    live = after(Loading("starting"), Sent(0.0), Delta("fo", 1.0), Delta("ur", 2.0))
+    assert stopped(live) == after(Loading("starting"), Sent(0.0), Delta("fo", 1.0), Delta("ur", 2.0), Stopped())
+    assert stopped(stopped(live)) == stopped(live)
+
+
+def cost_of_chunks(before: int, chunks: int = 64, looks: int = 4) -> int:
+    """Lines of our own that run for so many chunks, with a look now and then, after so many others."""
+    grown = state(Sent(0.0), *(Delta("four", float(at_s)) for at_s in range(before)))
+    grown.snapshot()
+    lines = 0
+
+    def count(frame: FrameType, event: str, arg: object) -> Callable[..., Any]:
+        nonlocal lines
+        lines += event == "line"
+        return count
+
+    sys.settrace(count)
+    try:
+        for number in range(chunks):
+            grown.apply(Delta("four", float(before + number)))
+            if number % (chunks // looks) == 0:
+                grown.snapshot()
+    finally:
+        sys.settrace(None)
+    return lines
+
+
+def test_a_chunk_costs_as_much_after_many_as_after_few():
+    few, many = cost_of_chunks(before=100), cost_of_chunks(before=20_000)
+    assert many <= few
+
+
+def test_a_chunk_allocates_as_much_after_many_as_after_few():
+    def allocated(before: int) -> int:
+        grown = state(Sent(0.0), *(Delta("four", float(at_s)) for at_s in range(before)))
+        grown.snapshot()
+        delta = Delta("four", float(before))
+        grown.apply(delta)  # makes room for more at once
+        tracemalloc.start()
+        try:
+            for _ in range(8):
+                grown.apply(delta)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert min(allocated(before) for before in (20_000, 30_000, 40_000)) < 4_000  # room is made now and then
+
+
+def worked(sent_s: float | None, last_s: float | None = None) -> Stamps:
+    return Stamps(sent_s=sent_s, first_s=last_s, last_s=last_s)
 
 
 @pytest.mark.parametrize(
     ("left", "right", "overlapping"),
     [
-        (Stamps(0.0, None, (1.0, 4.0)), Stamps(2.0, None, (3.0,)), True),
-        (Stamps(2.0, None, (3.0,)), Stamps(0.0, None, (1.0, 4.0)), True),
-        (Stamps(0.0, None, (1.0, 2.0)), Stamps(3.0, None, (4.0,)), False),
-        (Stamps(3.0, None, (4.0,)), Stamps(0.0, None, (1.0, 2.0)), False),
-        (Stamps(0.0), Stamps(5.0, None, (6.0,)), True),
-        (Stamps(), Stamps(5.0, None, (6.0,)), False),
-        (Stamps(0.0), Stamps(), False),
+        (worked(0.0, 4.0), worked(2.0, 3.0), True),
+        (worked(2.0, 3.0), worked(0.0, 4.0), True),
+        (worked(0.0, 2.0), worked(3.0, 4.0), False),
+        (worked(3.0, 4.0), worked(0.0, 2.0), False),
+        (worked(0.0), worked(5.0, 6.0), True),
+        (worked(None), worked(5.0, 6.0), False),
+        (worked(0.0), worked(None), False),
     ],
 )
 def test_two_sides_overlap_when_both_were_at_work_at_one_moment(left: Stamps, right: Stamps, overlapping: bool):
@@ -170,7 +286,12 @@ def test_two_sides_overlap_when_both_were_at_work_at_one_moment(left: Stamps, ri
 
 
 def test_what_only_shows_when_a_model_is_ready_joins_what_was_known_before():
-    before = Answer("m", notice="cannot see images, got the text only")
-    assert advance(before, Ready(None, False)).notice == before.notice
-    assert advance(before, Ready(None, False, "A base model")).notice == f"{before.notice}. A base model"
-    assert advance(Answer("m"), Ready(None, False, "A base model")).notice == "A base model"
+    def told(notice: str, change: Ready) -> str:
+        grown = AnswerState(Answer("m", notice=notice))
+        grown.apply(change)
+        return grown.snapshot().notice
+
+    before = "cannot see images, got the text only"
+    assert told(before, Ready(None, False)) == before
+    assert told(before, Ready(None, False, "A base model")) == f"{before}. A base model"
+    assert told("", Ready(None, False, "A base model")) == "A base model"

@@ -34,7 +34,7 @@ def answers(model: str) -> st.SearchStrategy[Answer]:
         elsewhere=st.booleans(),
         images_sent=st.integers(0, 3),
         load_s=numbers,
-        stamps=st.builds(Stamps, numbers, numbers, st.lists(st.floats(0, 9), max_size=3).map(tuple)),
+        stamps=st.builds(Stamps, numbers, numbers, numbers, numbers, st.integers(0, 9)),
         timing=st.builds(Timing, numbers, numbers),
         usage=st.builds(Usage, counts, counts, counts),
         memory=st.builds(Memory, counts, counts),

@@ -91,8 +91,8 @@ def test_nothing_is_ever_written_as_zero_because_it_is_unknown():
 
 
 ASKED = Stamps(sent_s=0.0)
-ANSWERED = Stamps(sent_s=0.0, first_answer_s=1.0, chunks_s=(1.0,))
-THOUGHT = Stamps(sent_s=0.0, chunks_s=(1.0, 2.0))
+ANSWERED = Stamps(sent_s=0.0, first_s=1.0, first_answer_s=1.0, last_s=1.0, chunks=1)
+THOUGHT = Stamps(sent_s=0.0, first_s=1.0, last_s=2.0, chunks=2)
 
 
 @pytest.mark.parametrize(

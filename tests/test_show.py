@@ -30,7 +30,7 @@ from playground.votes.guards import Check
 
 DONE = Answer(
     "m", status="done", text="Hello", finish_reason="stop",
-    stamps=Stamps(0.0, 0.5, (0.5, 1.0), 3),
+    stamps=Stamps(0.0, 0.5, 0.5, 1.0, chunks=2),
     timing=Timing(ttft_s=0.5, total_s=1.0, decode_tokens_per_s=86.0),
     usage=Usage(10, 0, 21, None, "server"), memory=Memory(1, 237_000_000, 2, None, "PSS"),
 )  # fmt: skip
@@ -85,7 +85,7 @@ def test_what_json_cannot_hold_never_reaches_the_page() -> None:
 
 
 def test_thinking_stands_apart_with_its_duration_and_is_pending_while_it_lasts() -> None:
-    stamps = Stamps(0.0, 2.0, (0.5, 1.0, 2.0, 2.5), 3)
+    stamps = Stamps(0.0, 0.5, 2.0, 2.5, chunks=4)
     thought, said = show.messages(replace(DONE, reasoning="hm", stamps=stamps))
     assert thought["metadata"] == {"title": "Thinking", "status": "done", "duration": 1.5}
     assert said["content"][0]["text"] == "Hello"

@@ -113,9 +113,9 @@ def messages(answer: Answer) -> list[dict[str, Any]]:
 def thought_s(answer: Answer) -> float | None:
     """Seconds from the first thought to the first word of the answer (or the last thought), None without either."""
     stamps = answer.stamps
-    if not answer.reasoning or not stamps.chunks_s or answer.status == "thinking":
+    if not answer.reasoning or stamps.first_s is None or stamps.last_s is None or answer.status == "thinking":
         return None
-    return (stamps.first_answer_s or stamps.chunks_s[-1]) - stamps.chunks_s[0]
+    return (stamps.last_s if stamps.first_answer_s is None else stamps.first_answer_s) - stamps.first_s
 
 
 def said(role: str, text: str) -> dict[str, Any]:
