@@ -7,7 +7,20 @@ from typing import Any
 
 from playground import meter
 from playground.meter import StampLog
-from playground.types import Answer, Delta, Event, Finished, Loading, Memory, Sent, Stamps, Status, Usage
+from playground.types import (
+    Answer,
+    Delta,
+    Event,
+    Finished,
+    Loading,
+    Memory,
+    Noticed,
+    Revised,
+    Sent,
+    Stamps,
+    Status,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,10 @@ class AnswerState:
                 return
             case Delta():
                 self._grow(change)
+            case Revised():
+                self._revise(change)
+            case Noticed(notice):
+                self._set(notice=self._told(notice))
             case Sent(at_s):
                 self._text, self._reasoning, self._log = Text(), Text(), StampLog(at_s)
                 self._set(status="reading")
@@ -102,8 +119,7 @@ class AnswerState:
             case Loading():
                 self._set(status="loading", loading=change)
             case Ready(load_s, cold, notice):
-                told = ". ".join(filter(None, (self._answer.notice, notice)))
-                self._set(status="reading", loading=None, load_s=load_s, cold=cold, notice=told)
+                self._set(status="reading", loading=None, load_s=load_s, cold=cold, notice=self._told(notice))
 
     def snapshot(self) -> Answer:
         """The answer as it is now; the same object until something changes."""
@@ -123,6 +139,14 @@ class AnswerState:
         status: Status = "thinking" if delta.reasoning else "writing"
         if status != self._answer.status:
             self._set(status=status)
+
+    def _told(self, notice: str) -> str:
+        return ". ".join(filter(None, (self._answer.notice, notice)))
+
+    def _revise(self, revised: Revised) -> None:
+        self._text, self._reasoning = Text(revised.text), Text(revised.reasoning)
+        self._log.revise(revised.first_answer_s)
+        self._set(status="writing" if revised.text else "thinking")
 
     def _end(self, usage: Usage = UNCOUNTED, **fields: Any) -> None:
         """Work the figures out for the last time. `usage` is the server's, which an answer cut short does not have."""

@@ -12,6 +12,7 @@ chunk_gap_p50_s, _p95_s  gaps between text chunks; servers may bundle tokens, so
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -44,6 +45,12 @@ class StampLog:
             self._first_answer_s, self._thought_chunks = at_s, len(self._chunks_s)
         self._chunks_s.append(at_s)
         self._chars += chars
+
+    def revise(self, first_answer_s: float | None) -> None:
+        """The answer began with the chunk of that stamp, or has not begun: what was taken for it was not."""
+        self._first_answer_s = first_answer_s
+        if first_answer_s is not None:
+            self._thought_chunks = bisect_left(self._chunks_s, first_answer_s)
 
     def stamps(self, exact: bool) -> Stamps:
         """What they come to by now; `exact` quantiles need a sort, others may be some chunks old."""

@@ -143,7 +143,24 @@ class Finished:
     server: Mapping[str, float] = field(default_factory=dict)
 
 
-Event = Sent | Delta | Finished
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """All text so far, thinking and answer, as it must be read since more of it came: a closing tag, for one, makes
+    thinking of what stood before it. `first_answer_s` is the stamp of the first `Delta` that is still answer."""
+
+    text: str
+    reasoning: str
+    first_answer_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """A fact about this answer that the person must know, without a full stop."""
+
+    notice: str
+
+
+Event = Sent | Delta | Revised | Noticed | Finished
 
 
 # --- what was measured --------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playground.answer import AnswerState, Change, Contended, Failed, Held, Measured, Ready, Stopped, overlap, stopped
-from playground.types import Answer, Delta, Finished, Loading, Memory, Sent, Stamps, Usage
+from playground.types import Answer, Delta, Finished, Loading, Memory, Noticed, Revised, Sent, Stamps, Usage
 
 COUNTED = Usage(prompt_tokens=9, reasoning_tokens=4, answer_tokens=8, source="server")
 
@@ -48,6 +48,28 @@ def test_a_side_that_waits_for_the_machine_says_so_and_is_not_loading():
 def test_a_ready_model_reads_the_prompt_and_keeps_its_load_time_and_coldness():
     ready = after(Loading("starting"), Ready(load_s=2.5, cold=True))
     assert (ready.status, ready.loading, ready.load_s, ready.cold) == ("reading", None, 2.5, True)
+
+
+def test_an_answer_that_turns_out_to_be_thinking_is_moved_and_begins_anew():
+    grown = state(Sent(0.0), Delta("2 plus ", 1.0), Delta("2.", 2.0), Revised("", "2 plus 2."))
+    said = grown.snapshot()
+    assert (said.status, said.text, said.reasoning, said.timing.ttfa_s) == ("thinking", "", "2 plus 2.", None)
+    grown.apply(Delta("Four.", 3.0))
+    said = grown.snapshot()
+    assert (said.status, said.text, said.reasoning) == ("writing", "Four.", "2 plus 2.")
+    assert (said.timing.ttft_s, said.timing.ttfa_s, said.stamps.thought_chunks) == (1.0, 3.0, 2)
+
+
+def test_thinking_that_turns_out_to_be_the_answer_began_with_its_own_first_chunk():
+    grown = state(Sent(0.0), Delta("a", 1.0, reasoning=True), Delta("b", 2.0, reasoning=True), Delta("c", 3.0, True))
+    grown.apply(Revised("bc", "a", first_answer_s=2.0))
+    said = grown.snapshot()
+    assert (said.status, said.text, said.reasoning) == ("writing", "bc", "a")
+    assert (said.timing.ttfa_s, said.stamps.thought_chunks) == (2.0, 1)
+
+
+def test_facts_about_an_answer_are_told_one_after_the_other():
+    assert after(Ready(None, False, "one"), Sent(0.0), Noticed("two"), Delta("a", 1.0)).notice == "one. two"
 
 
 def test_thinking_and_answer_are_kept_apart():

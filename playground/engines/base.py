@@ -5,6 +5,7 @@ The promise, kept by all and tested by one contract test (`tests/engines/test_co
 1. `prepare()` yields `Loading` while the model is on its way and ends when it can answer; at once if it can already.
    Two callers at the same time share one load.
 2. `stream()` yields `Sent`, then any number of `Delta` (never empty), then one `Finished` that carries the usage.
+   Between them may stand `Revised`, which replaces all text so far, and `Noticed`.
    Stamps are of `time.monotonic()`, taken when the bytes left the socket, and never go back.
 3. Closing the stream stops the work: the server computes no further token.
 4. Nothing but `playground.errors.EngineError` and `PromptError` comes out of `prepare()` and `stream()`.
