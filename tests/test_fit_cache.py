@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
@@ -19,11 +20,13 @@ def filled(model: Any, tokens: int) -> int:
     from transformers import DynamicCache
 
     cache = DynamicCache(config=model.config)
+    # transformers before 5.24 knows it by the older name alone
+    name = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
     with torch.no_grad():
         ids = torch.ones((1, tokens - 5), dtype=torch.long)
-        model(input_ids=ids, past_key_values=cache, use_cache=True)
+        model(input_ids=ids, use_cache=True, **{name: cache})
         for _ in range(5):
-            model(input_ids=ids[:, :1], past_key_values=cache, use_cache=True)
+            model(input_ids=ids[:, :1], use_cache=True, **{name: cache})
     return sum(tensor.numel() * tensor.element_size() for layer in cache.layers for tensor in tensors(layer))
 
 

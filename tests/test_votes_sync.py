@@ -134,7 +134,6 @@ def test_nobody_writes_while_the_file_is_looked_at(server: Hub):
     assert arrived(server) == ["b-1"]
 
 
-@pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")  # huggingface_hub's own use of httpx2
 def test_large_files_go_by_git_lfs(server: Hub):
     server.lfs_from = 1
     with running(server) as (sync, book):

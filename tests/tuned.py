@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,9 +54,7 @@ def untaught(checkpoint: Path, folder: Path, rank: int = 4) -> Path:
 def _with(checkpoint: Path, config: Any) -> Any:
     from peft import get_peft_model
 
-    with warnings.catch_warnings():  # peft 0.21 asks by a name that transformers 5.23 calls old
-        warnings.simplefilter("ignore", FutureWarning)
-        return get_peft_model(_loaded(checkpoint), config)
+    return get_peft_model(_loaded(checkpoint), config)
 
 
 def rewrite(file: Path, **values: Any) -> None:
