@@ -1,4 +1,4 @@
-.PHONY: check lint types test run
+.PHONY: check lint types test lock run
 
 check: lint types test
 
@@ -11,6 +11,9 @@ types:
 
 test:
 	python -m pytest
+
+lock:  # in a fresh environment whose tests passed
+	python -m tests.lock
 
 run:
 	python app.py
