@@ -12,6 +12,7 @@ from playground.types import (
     Delta,
     Event,
     Finished,
+    Interference,
     Loading,
     Memory,
     Noticed,
@@ -56,9 +57,10 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Memory of this side, so far or finally."""
+    """Memory of this side and what else ran on the machine, so far or finally."""
 
     memory: Memory
+    interference: Interference = Interference()  # noqa: RUF009 - frozen, so one default may be shared
 
 
 UNCOUNTED = Usage()
@@ -90,10 +92,10 @@ class AnswerState:
         return self._answer.final
 
     def apply(self, change: Change) -> None:
-        """Take one change in. A final answer takes nothing more but its memory and its mark."""
+        """Take one change in. A final answer takes nothing more but what was measured beside it, and its mark."""
         match change:
-            case Measured(memory):
-                self._set(memory=memory)
+            case Measured(memory, interference):
+                self._set(memory=memory, interference=interference)
             case Contended():
                 if not self._answer.contended:
                     self._set(contended=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from playground.types import Answer
+from playground.types import Answer, Interference
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,21 @@ FIGURES: tuple[Figure, ...] = (
         -1,
         lambda a: a.memory.baseline_bytes,
     ),
+    Figure(
+        "waited for CPU",
+        "%",
+        "of the time in which the model's threads wanted a CPU, the part that they waited for one; threads that spin "
+        "while they wait for each other count as running",
+        -1,
+        lambda a: _percent(a.interference.wait_share),
+    ),
+    Figure(
+        "used by others",
+        "%",
+        "of the CPU time that there was during this answer, the part that everything but the model took",
+        -1,
+        lambda a: _percent(a.interference.other_share),
+    ),
 )
 AT_A_GLANCE = ("first token", "total", "speed", "peak memory")
 """The four that have bars: what a person feels, and what it costs."""
@@ -91,6 +106,10 @@ def cell(figure: Figure, answer: Answer) -> Cell:
     note = f" Method: {answer.memory.method}." if figure.unit == "B" and answer.memory.method else ""
     if figure.unit == "tok/s":
         note = f" Tokens counted by: {answer.usage.source}."
+    if figure.unit == "%":
+        note = f" {_takers(answer.interference)}."
+    if answer.threads and figure.unit != "B" and figure.name != "load":
+        note += f" CPU threads of the model: {answer.threads}."
     return Cell(text, unit, value, f"{figure.definition}.{note}")
 
 
@@ -100,6 +119,10 @@ def why_unknown(figure: Figure, answer: Answer) -> str:
         return "This server has no moment without weights."
     if figure.unit == "B":
         return _sentence(answer.memory.reason or ("Not measured yet" if not answer.final else "Not measured"))
+    if figure.unit == "%" and answer.elsewhere:
+        return "It runs elsewhere."
+    if figure.unit == "%":
+        return _sentence(answer.interference.reason or ("Not measured yet" if not answer.final else "Not measured"))
     if figure.name == "load" and answer.elsewhere:
         return "It runs elsewhere."
     if figure.name == "load" and answer.stamps.sent_s is not None:
@@ -121,6 +144,8 @@ def written(value: float, unit: str) -> tuple[str, str]:
         return size(int(value))
     if unit == "s":
         return (f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"), unit
+    if unit == "%":
+        return f"{value:.0f}", unit
     return (f"{value:.1f}" if value < 9.95 else f"{value:.0f}"), unit
 
 
@@ -140,12 +165,48 @@ def badges(answer: Answer) -> list[tuple[str, str]]:
         )
     if answer.contended:
         marks.append(("contended", "the other model worked on this machine at the same time: they slowed each other"))
+    elif answer.final and answer.interference.disturbed:
+        marks.append(_disturbed(answer.interference))
     if answer.elsewhere:
         marks.append(("elsewhere", "it ran on another machine: the network is in its times, and its memory is unknown"))
     if answer.usage.cached_tokens:
         note = f"{answer.usage.cached_tokens} tokens of the prompt came from the server's cache: first token is early"
         marks.append(("cached prompt", note))
     return marks
+
+
+def _disturbed(found: Interference) -> tuple[str, str]:
+    """Who took the CPUs, and how much."""
+    takers = {"other programs": _programs(found), "this app": found.app_share or 0, "the host": found.steal_share or 0}
+    most = max(takers, key=lambda name: takers[name])
+    who = most if takers[most] >= FELT else "too few CPUs"
+    share = max(found.wait_share or 0, found.other_share or 0)
+    waited = "an unknown part" if found.wait_share is None else f"{100 * found.wait_share:.0f} %"
+    return f"disturbed {100 * share:.0f} % by {who}", (
+        f"the model's threads waited {waited} of the time in which they wanted a CPU. {_takers(found)}. "
+        "Alone it would have been faster, so these times are in no median"
+    )
+
+
+FELT = 0.01
+"""With a smaller share nobody else is to blame: the model has more threads than CPUs, or its container has a limit."""
+
+
+def _takers(found: Interference) -> str:
+    if found.other_share is None:
+        return "What others took is unknown"
+    shares = {"other programs": _programs(found), "this app": found.app_share, "the machine's host": found.steal_share}
+    told = [f"{name} {100 * share:.0f} %" for name, share in shares.items() if share is not None]
+    return f"Of all CPU time: {', '.join(told)}"
+
+
+def _programs(found: Interference) -> float:
+    """What went to neither the model, this app nor the host."""
+    return max(0.0, (found.other_share or 0.0) - (found.app_share or 0.0) - (found.steal_share or 0.0))
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def _ms(seconds: float | None) -> float | None:

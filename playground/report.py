@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from playground.types import Answer, Comparison
+from playground.types import Answer, Comparison, Interference
 
 SCHEMA = 1
+MEMORY = ("weights_bytes", "peak_bytes", "device_peak_bytes", "process_bytes", "method")
 
 
 def comparison(done: Comparison) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def comparison(done: Comparison) -> dict[str, Any]:
 
 
 def side(answer: Answer) -> dict[str, Any]:
-    """One side. Times in seconds, memory in bytes."""
+    """One side. Times in seconds, memory in bytes, interference as shares from 0 to 1."""
     memory = asdict(answer.memory)
     return {
         "model": answer.model,
@@ -34,7 +35,14 @@ def side(answer: Answer) -> dict[str, Any]:
         "cold": answer.cold,
         "contended": answer.contended,
         "images_sent": answer.images_sent,
+        "threads": answer.threads,
         "timing": asdict(answer.timing),
         "usage": asdict(answer.usage),
-        "memory": {name: memory[name] for name in ("weights_bytes", "peak_bytes", "process_bytes", "method")},
+        "memory": {name: memory[name] for name in MEMORY},
+        "interference": _interference(answer.interference),
     }
+
+
+def _interference(found: Interference) -> dict[str, Any]:
+    known = found.measured or found.disturbed
+    return {"disturbed": found.disturbed if known else None, **asdict(found), "reason": found.reason or None}

@@ -205,9 +205,9 @@ class Timing:
 class Memory:
     """Bytes that belong to one model. `method` says how they were found; `reason` why one is None.
 
-    `weights_bytes` is the sum of the tensors as stored, `peak_bytes` the most that was resident during this answer,
-    `process_bytes` what the model's process holds now. `baseline_bytes` is the part of it that was there before any
-    weights (interpreter and libraries).
+    `weights_bytes` is the sum of the tensors as stored, `peak_bytes` the most that was resident during this answer, in
+    RAM and on GPUs together (of it `device_peak_bytes` on GPUs), `process_bytes` what is held now. `baseline_bytes`
+    is the part of it that was there before any weights (interpreter and libraries).
     """
 
     weights_bytes: int | None = None
@@ -216,11 +216,43 @@ class Memory:
     baseline_bytes: int | None = None
     method: str = ""
     reason: str = ""
+    device_peak_bytes: int | None = None
+
+
+DISTURBED_OVER = 0.1
+"""A larger `wait_share` or `other_share` marks an answer as disturbed, and keeps its times out of averages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interference:
+    """CPU contention while a model of this machine answered: shares from 0 to 1, None where unknown, with the `reason`.
+
+    `wait_share`: run-queue wait of the model's threads over wait and run time. `other_share`: CPU time of everything
+    but the model, over all that the CPUs it may run on had; of it `app_share` is this app's, `steal_share` was taken by
+    the host of a virtual machine, and the rest went to other programs.
+    """
+
+    wait_share: float | None = None
+    other_share: float | None = None
+    app_share: float | None = None
+    steal_share: float | None = None
+    reason: str = ""
+
+    @property
+    def measured(self) -> bool:
+        """Both shares are known."""
+        return self.wait_share is not None and self.other_share is not None
+
+    @property
+    def disturbed(self) -> bool:
+        """One of both shares is known and over the limit."""
+        return max(self.wait_share or 0.0, self.other_share or 0.0) > DISTURBED_OVER
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One side of a comparison at one moment. `notice` is a fact about it that the person must know."""
+    """One side of a comparison at one moment. `notice` is a fact about it that the person must know;
+    `threads` are those of the CPU that a model of this machine was given."""
 
     model: str
     status: Status = "waiting"
@@ -234,11 +266,13 @@ class Answer:
     contended: bool = False
     elsewhere: bool = False
     images_sent: int = 0
+    threads: int | None = None
     load_s: float | None = None
     stamps: Stamps = Stamps()
     timing: Timing = Timing()
     usage: Usage = Usage()
     memory: Memory = Memory()
+    interference: Interference = Interference()
     server: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -16,11 +16,12 @@ import pytest
 
 from playground import cli
 from playground.settings import ROOT
-from playground.types import Timing, Usage
+from playground.types import Interference, Timing, Usage
 
-SIDE_KEYS = (
-    "model status text reasoning error finish_reason cold contended images_sent timing usage memory".split()  # noqa: SIM905 - as the issue lists them
-)
+SIDE_KEYS = [
+    *"model status text reasoning error finish_reason cold contended images_sent".split(),  # noqa: SIM905 - as the issue lists them
+    *("threads", "timing", "usage", "memory", "interference"),
+]
 TIMING_KEYS = (
     "load_s ttft_s ttfa_s total_s decode_tokens_per_s chars_per_s chunk_gap_p50_s chunk_gap_p95_s".split()  # noqa: SIM905 - as the issue lists them
 )
@@ -92,7 +93,10 @@ def test_ask_prints_one_json_object_with_exactly_the_promised_keys(run: Run):
         assert list(found[side]) == SIDE_KEYS
         assert list(found[side]["timing"]) == TIMING_KEYS == list(Timing.__dataclass_fields__)
         assert list(found[side]["usage"]) == list(Usage.__dataclass_fields__)
-        assert list(found[side]["memory"]) == ["weights_bytes", "peak_bytes", "process_bytes", "method"]
+        assert list(found[side]["memory"]) == [
+            *("weights_bytes", "peak_bytes", "device_peak_bytes", "process_bytes", "method")
+        ]
+        assert list(found[side]["interference"]) == ["disturbed", *Interference.__dataclass_fields__]
 
 
 def test_ask_tells_both_answers_with_thinking_apart_and_what_is_unknown_as_null(run: Run):

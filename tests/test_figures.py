@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from playground.figures import AT_A_GLANCE, FIGURES, Figure, badges, cell, size, why_unknown, written
-from playground.types import Answer, Loading, Memory, Stamps, Timing, Usage
+from playground.types import Answer, Interference, Loading, Memory, Stamps, Timing, Usage
 from tests.fakes import answer
 
 TIMING = Timing(
@@ -19,7 +21,15 @@ TIMING = Timing(
     chunk_gap_p95_s=0.1204,
 )
 MEMORY = Memory(98_000_000, 1_090_000_000, 150_400_000, 45_000_000, method="PSS of the process tree")
-WHOLE = answer(timing=TIMING, memory=MEMORY, usage=Usage(answer_tokens=9, source="server"), stamps=Stamps(0.0))
+SHARES = Interference(wait_share=0.34, other_share=0.45, app_share=0.04, steal_share=0.01)
+WHOLE = answer(
+    threads=3,
+    interference=SHARES,
+    timing=TIMING,
+    memory=MEMORY,
+    usage=Usage(answer_tokens=9, source="server"),
+    stamps=Stamps(0.0),
+)
 
 
 def figure(name: str) -> Figure:
@@ -55,6 +65,8 @@ def test_only_rates_are_better_when_larger():
         ("peak memory", "1.09", "GB"),
         ("held now", "150", "MB"),
         ("before weights", "45", "MB"),
+        ("waited for CPU", "34", "%"),
+        ("used by others", "45", "%"),
     ],
 )
 def test_each_figure_is_written_with_its_unit(name: str, text: str, unit: str):
@@ -65,7 +77,7 @@ def test_each_figure_is_written_with_its_unit(name: str, text: str, unit: str):
 
 def test_every_figure_is_one_of_those_above():
     assert [cell(figure, WHOLE).text for figure in FIGURES].count("–") == 0
-    assert len(FIGURES) == 12
+    assert len(FIGURES) == 14
 
 
 @pytest.mark.parametrize("one", FIGURES, ids=lambda figure: figure.name)
@@ -78,7 +90,20 @@ def test_what_is_unknown_is_a_dash_without_unit_and_with_a_reason(one: Figure):
 
 
 def test_a_speed_says_who_counted_the_tokens():
-    assert cell(figure("speed"), WHOLE).why.endswith("Tokens counted by: server.")
+    assert "Tokens counted by: server." in cell(figure("speed"), WHOLE).why
+    assert "counted by" not in cell(figure("total"), WHOLE).why
+
+
+@pytest.mark.parametrize("name", ["first token", "total", "speed", "characters", "waited for CPU"])
+def test_what_threads_can_change_says_how_many_there_were(name: str):
+    assert cell(figure(name), WHOLE).why.endswith("CPU threads of the model: 3.")
+    assert "threads of the model" not in cell(figure(name), replace(WHOLE, threads=None)).why
+    assert "threads of the model" not in cell(figure("load"), WHOLE).why
+
+
+def test_what_others_took_is_told_by_who_took_it():
+    why = cell(figure("used by others"), WHOLE).why
+    assert "Of all CPU time: other programs 40 %, this app 4 %, the machine's host 1 %." in why
 
 
 def test_memory_says_how_it_was_found():
@@ -115,6 +140,9 @@ THOUGHT = Stamps(sent_s=0.0, first_s=1.0, last_s=2.0, chunks=2)
         ("weights", Answer("m", memory=Memory(reason="runs elsewhere")), "Runs elsewhere."),
         ("weights", Answer("m", "writing"), "Not measured yet."),
         ("weights", Answer("m", "done"), "Not measured."),
+        ("waited for CPU", Answer("m", "done", elsewhere=True), "It runs elsewhere."),
+        ("waited for CPU", Answer("m", "writing"), "Not measured yet."),
+        ("used by others", Answer("m", "done", interference=Interference(reason="it was short")), "It was short."),
     ],
 )
 def test_a_dash_has_the_reason_that_is_true(name: str, about: Answer, reason: str):
@@ -164,6 +192,30 @@ def test_each_badge_has_its_explanation():
     assert [name for name, _ in badges(marked)] == ["cold", "contended", "elsewhere", "cached prompt"]
     assert all(len(explanation) > 30 for _, explanation in badges(marked))
     assert badges(marked)[-1][1].startswith("7 tokens")
+
+
+@pytest.mark.parametrize(
+    ("shares", "name"),
+    [
+        (Interference(0.34, 0.41, 0.01, 0.0), "disturbed 41 % by other programs"),
+        (Interference(0.50, 0.41, 0.30, 0.02), "disturbed 50 % by this app"),
+        (Interference(0.05, 0.20, 0.01, 0.18), "disturbed 20 % by the host"),
+        (Interference(0.60, 0.009, 0.009, 0.0), "disturbed 60 % by too few CPUs"),
+        (Interference(None, 0.41, 0.01, None, "no schedstat"), "disturbed 41 % by other programs"),
+    ],
+)
+def test_a_disturbed_answer_says_how_much_and_by_whom(shares: Interference, name: str):
+    ((found, explanation),) = badges(answer(interference=shares))
+    assert found == name
+    assert "Of all CPU time: " in explanation
+
+
+def test_up_to_a_tenth_is_not_disturbed_and_what_is_not_final_or_contended_is_not_said_to_be():
+    assert badges(answer(interference=Interference(0.1, 0.1, 0.1, 0.0))) == []
+    assert badges(answer(interference=Interference(reason="unknown"))) == []
+    busy = Interference(0.5, 0.5, 0.0, 0.0)
+    assert badges(Answer("m", "writing", interference=busy)) == []
+    assert [name for name, _ in badges(answer(contended=True, interference=busy))] == ["contended"]
 
 
 def test_a_cache_that_held_nothing_is_no_badge():

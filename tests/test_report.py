@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from playground import report
-from playground.types import Memory, Timing, Usage
+from playground.types import Interference, Memory, Timing, Usage
 from tests.fakes import answer, comparison
 
 SIDE = {
@@ -18,6 +18,7 @@ SIDE = {
     "cold": True,
     "contended": True,
     "images_sent": 2,
+    "threads": 1,
     "timing": {
         "load_s": 1.0,
         "ttft_s": 2.0,
@@ -35,7 +36,21 @@ SIDE = {
         "cached_tokens": 12,
         "source": "server",
     },
-    "memory": {"weights_bytes": 13, "peak_bytes": 14, "process_bytes": 15, "method": "PSS"},
+    "memory": {
+        "weights_bytes": 13,
+        "peak_bytes": 14,
+        "device_peak_bytes": 12,
+        "process_bytes": 15,
+        "method": "PSS",
+    },
+    "interference": {
+        "disturbed": True,
+        "wait_share": 0.5,
+        "other_share": 0.25,
+        "app_share": 0.125,
+        "steal_share": 0.0,
+        "reason": None,
+    },
 }
 WHOLE = answer(
     "small",
@@ -45,7 +60,9 @@ WHOLE = answer(
     images_sent=2,
     timing=Timing(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0),
     usage=Usage(9, 10, 11, 12, "server"),
-    memory=Memory(13, 14, 15, 16, "PSS"),
+    memory=Memory(13, 14, 15, 16, "PSS", device_peak_bytes=12),
+    interference=Interference(0.5, 0.25, 0.125, 0.0),
+    threads=1,
 )
 
 
@@ -68,3 +85,11 @@ def test_what_is_unknown_is_null_and_never_zero():
     assert set(found["timing"].values()) == {None}
     assert [found["usage"][name] for name in ("prompt_tokens", "answer_tokens", "cached_tokens")] == [None] * 3
     assert [found["memory"][name] for name in ("weights_bytes", "peak_bytes", "process_bytes")] == [None] * 3
+    assert set(found["interference"].values()) == {None}
+
+
+def test_half_a_measurement_can_show_that_an_answer_was_disturbed_but_not_that_it_was_not():
+    calm, busy = Interference(other_share=0.05, reason="?"), Interference(other_share=0.5, reason="?")
+    assert report.side(answer(interference=calm))["interference"]["disturbed"] is None
+    assert report.side(answer(interference=busy))["interference"]["disturbed"] is True
+    assert report.side(answer(interference=Interference(0.05, 0.05)))["interference"]["disturbed"] is False

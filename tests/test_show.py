@@ -15,6 +15,7 @@ from playground.types import (
     Answer,
     Comparison,
     EngineState,
+    Interference,
     Loading,
     Memory,
     ModelSpec,
@@ -188,3 +189,33 @@ def test_where_no_server_says_anything_of_itself_there_is_no_line_for_it() -> No
 def test_a_card_tells_a_server_of_this_machine_from_one_elsewhere(url: str, said: str):
     spec = ModelSpec("m", "M", "openai", "x", base_url=url)
     assert f">{said}<" in show.card(spec, EngineState("elsewhere"))
+
+
+CALM = replace(DONE, interference=Interference(0.01, 0.1, 0.05, 0.0))
+CLAIM = "everything else took at most 10 % of the CPUs"
+
+
+def test_the_line_above_the_figures_claims_of_the_machine_only_what_was_measured_of_both():
+    said = show.tape(Comparison("b", "in_turn", "right", CALM, CALM))
+    assert f"one after the other, right first; {CLAIM}" in said
+    together = show.tape(Comparison("b", "together", "left", CALM, CALM))
+    assert "asked at the same time" in together
+    assert CLAIM not in together
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        DONE,
+        replace(DONE, elsewhere=True),
+        replace(DONE, interference=Interference(0.01, None, reason="too short")),
+        replace(DONE, interference=Interference(None, 0.01, reason="no schedstat")),
+        replace(DONE, interference=Interference(0.2, 0.01)),
+        replace(DONE, interference=Interference(0.01, 0.2)),
+        replace(CALM, status="writing"),
+    ],
+    ids=["nothing", "elsewhere", "half", "the other half", "waited", "others", "not yet"],
+)
+def test_where_one_side_was_disturbed_or_not_measured_nothing_is_claimed(other: Answer):
+    for left, right in ((CALM, other), (other, CALM)):
+        assert "one after the other, left first</p>" in show.tape(Comparison("b", "in_turn", "left", left, right))

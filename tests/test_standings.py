@@ -198,6 +198,33 @@ def test_medians_are_of_both_sides_and_unknown_ones_are_none():
     assert (found["a"].figures.peak_bytes, found["b"].figures.peak_bytes) == (100, None)
 
 
+@pytest.mark.parametrize(
+    "slowed",
+    [{"cold_a": "true"}, {"contended_a": "TRUE"}, {"wait_share_a": "0.11"}, {"other_share_a": "0.5"}],
+    ids=lambda cells: next(iter(cells)),
+)
+def test_times_of_answers_that_something_slowed_are_in_no_median(slowed: dict[str, str]):
+    clean = {"cold_a": "false", "contended_a": "false", "wait_share_a": "0.1", "other_share_a": ""}
+    times = {"ttft_s_a": "0.2", "decode_tokens_per_s_a": "50", "peak_bytes_a": "100", "answer_chars_a": "40"}
+    slow = {"ttft_s_a": "9", "decode_tokens_per_s_a": "1", "peak_bytes_a": "300", "answer_chars_a": "80"}
+    other = {"ttft_s_b": "4", "wait_share_b": "0.02"}
+    rows = [
+        row("a", "b", "tie", **times, **clean, **other),
+        row("a", "b", "tie", **slow, **{**clean, **slowed}, **other),
+    ]
+    found = {name: one.figures for name, one in named(of(*rows)).items()}
+    assert (found["a"].ttft_s, found["a"].decode_tokens_per_s) == (pytest.approx(0.2), 50)
+    assert (found["a"].peak_bytes, found["a"].answer_chars) == (200, 60)
+    assert found["b"].ttft_s == 4  # the other side of the same comparison was not slowed
+    assert named(of(rows[1]))["a"].figures.ttft_s is None
+
+
+def test_what_no_row_knows_keeps_no_figure_out():
+    """Hosted models are not measured, and neither was anything before schema 5."""
+    unknown = dict.fromkeys(["cold_a", "contended_a", "wait_share_a", "other_share_a"], "")
+    assert named(of(row("a", "b", "tie", ttft_s_a="0.2", **unknown)))["a"].figures.ttft_s == pytest.approx(0.2)
+
+
 # -- three and more --
 
 

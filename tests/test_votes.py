@@ -23,6 +23,7 @@ from playground.errors import VoteError
 from playground.types import (
     WINNERS,
     Answer,
+    Interference,
     Memory,
     ModelSpec,
     Sampling,
@@ -79,7 +80,9 @@ def test_a_vote_keeps_all_that_was_asked_and_answered():
         stamps=Stamps(0.0),
         timing=Timing(60.0, 0.25, 0.5, 2.0, 12.3456789, 40.0, 0.1, 0.2),
         usage=Usage(9, 10, 11, 12, "server"),
-        memory=Memory(90_000_000, 150_000_000, 140_000_000, method="PSS"),
+        memory=Memory(90_000_000, 150_000_000, 140_000_000, method="PSS", device_peak_bytes=60_000_000),
+        interference=Interference(0.25, 0.125, 0.1, 0.0),
+        threads=1,
     )
     asked = Sampling(0.7, 0.9, 256, 42, thinking=False, top_k=40, min_p=0.05, presence_penalty=1.5)
     sampling = {"left": asked, "right": Sampling()}
@@ -127,6 +130,14 @@ def test_a_vote_keeps_all_that_was_asked_and_answered():
         "weights_bytes_a": "90000000",
         "peak_bytes_a": "150000000",
         "process_bytes_a": "140000000",
+        "device_peak_bytes_a": "60000000",
+        "device_peak_bytes_b": "",
+        "wait_share_a": "0.25",
+        "wait_share_b": "",
+        "other_share_a": "0.125",
+        "other_share_b": "",
+        "threads_a": "1",
+        "threads_b": "",
         "memory_method_a": "PSS",
         "engine_a": "llama.cpp",
         "engine_b": "openai",
@@ -145,7 +156,7 @@ def test_a_vote_keeps_all_that_was_asked_and_answered():
         "counted": "true",
         "not_counted_reason": "",
         "app_version": __version__,
-        "schema_version": "4",
+        "schema_version": "5",
         "script": "",
         "markdown_a": "0",
         "voter": "v-1",

@@ -27,6 +27,7 @@ FILE = Path("votes.csv")
 GOLDEN_2 = Path(__file__).parent / "golden" / "votes-2.csv"
 GOLDEN_1 = Path(__file__).parent / "golden" / "votes-1.csv"
 GOLDEN_3 = Path(__file__).parent / "golden" / "votes-3.csv"
+GOLDEN_4 = Path(__file__).parent / "golden" / "votes-4.csv"
 BATTLES: dict[str, votes.Kind] = {"battle_id": "text"}
 NASTY = 'one\r\n"two", three\n,,"\n\r␍␛\x00é漢\n'
 
@@ -154,7 +155,7 @@ def test_a_file_of_schema_1_is_migrated_and_the_old_one_stays():
     FILE.chmod(0o640)
     before = list(votes.read(FILE))
     (said,) = VoteBook(FILE).mend()
-    assert said == "votes.csv was of schema 1 and is now of schema 4. The old file is votes.csv.bak-1."
+    assert said == "votes.csv was of schema 1 and is now of schema 5. The old file is votes.csv.bak-1."
     assert list(votes.read(FILE)) == before
     assert FILE.stat().st_mode & 0o777 == 0o640
     assert Path("votes.csv.bak-1").read_bytes() == GOLDEN_1.read_bytes()
@@ -169,7 +170,7 @@ def test_what_schema_1_knew_is_kept_and_what_it_did_not_know_is_empty():
     assert (two["answer_a"], two["prompt"], two["system"]) == ('lines\r\nand, "quotes"\nand \r alone', "'=x", "=1+1")
     assert three["answer_a"] == "a ␍ sign and a ␛ one"
     assert (three["counted"], three["not_counted_reason"], three["status_a"]) == ("false", "left failed", "failed")
-    assert (one["voter"], one["blind"], one["decision_s"], one["schema_version"]) == ("", "false", "", "4")
+    assert (one["voter"], one["blind"], one["decision_s"], one["schema_version"]) == ("", "false", "", "5")
     assert (one["prompt_sha256"], one["answer_chars_a"]) == (four["prompt_sha256"], "4")
     assert tuple(one) == tuple(four) == votes.COLUMNS
 
@@ -177,7 +178,7 @@ def test_what_schema_1_knew_is_kept_and_what_it_did_not_know_is_empty():
 def test_what_schema_2_did_not_know_is_found_in_its_texts_where_they_were_logged():
     shutil.copy(GOLDEN_2, FILE)
     (said,) = VoteBook(FILE).mend()
-    assert "was of schema 2 and is now of schema 4" in said
+    assert "was of schema 2 and is now of schema 5" in said
     old = dict.fromkeys(schema.HEADERS[2], "")
     texts = {"prompt": "Что это?", "answer_a": "# Title\n- one\n- **two**", "answer_b": ""}
     logged = schema.upgrade({**old, **texts, **schema.fingerprints({**old, **texts})}, 2)
@@ -191,18 +192,34 @@ def test_what_schema_3_did_not_know_of_the_sampling_stays_unknown_and_the_rest_a
     shutil.copy(GOLDEN_3, FILE)
     old = list(csv.DictReader(io.StringIO(GOLDEN_3.read_text(encoding="utf-8"), newline="")))
     (said,) = VoteBook(FILE).mend()
-    assert "was of schema 3 and is now of schema 4" in said
+    assert "was of schema 3 and is now of schema 5" in said
     asked = {"left": Sampling(top_k=20, min_p=0.05, presence_penalty=-1.5), "right": Sampling()}
     VoteBook(FILE).append(cast("b-3", sampling=asked), SPECS)
     *kept, new = votes.read(FILE)
     for row, before in zip(kept, old, strict=True):
         assert {name: row[name] for name in before} == {
             **{name: cells.unescape(cell) for name, cell in before.items()},
-            "schema_version": "4",
+            "schema_version": "5",
         }
     names = [f"{name}_{letter}" for letter in "ab" for name in ("top_k", "min_p", "presence_penalty")]
     assert [[row[name] for name in names] for row in kept] == [[""] * 6] * 2
     assert [new[name] for name in names] == ["20", "0.05", "-1.5", "", "", ""]
+
+
+def test_what_schema_4_did_not_know_of_the_machine_stays_unknown_and_the_rest_as_it_was():
+    shutil.copy(GOLDEN_4, FILE)
+    old = list(csv.DictReader(io.StringIO(GOLDEN_4.read_text(encoding="utf-8"), newline="")))
+    (said,) = VoteBook(FILE).mend()
+    assert "was of schema 4 and is now of schema 5" in said
+    kept = list(votes.read(FILE))
+    for row, before in zip(kept, old, strict=True):
+        assert {name: row[name] for name in before} == {
+            **{name: cells.unescape(cell) for name, cell in before.items()},
+            "schema_version": "5",
+        }
+        new = ("wait_share", "other_share", "threads", "device_peak_bytes")
+        assert [row[f"{name}_{letter}"] for name in new for letter in "ab"] == [""] * 8
+    assert [kept[0][name] for name in ("cold_a", "contended_b", "tokens_source_a")] == ["true", "true", "server"]
 
 
 @pytest.mark.usefixtures("without_sync")
@@ -354,7 +371,7 @@ def test_a_number_that_is_none_is_unknown_and_the_others_stay():
 
 def test_columns_of_older_and_foreign_files_are_read_too():
     (batch,) = votes.batches([GOLDEN_1], {"battle_id": "text", "schema_version": "text"})
-    assert batch.to_dict("list") == {"battle_id": ["b-1", "b-2", "b-3"], "schema_version": ["4", "4", "4"]}
+    assert batch.to_dict("list") == {"battle_id": ["b-1", "b-2", "b-3"], "schema_version": ["5", "5", "5"]}
     FILE.write_text("date,amount\n")
     with pytest.raises(VoteError, match="not a votes file"):
         list(votes.batches([FILE], BATTLES))

@@ -70,7 +70,8 @@ def _earlier(saved: Saved) -> Iterator[str]:
 def _side(saved: Saved, side: Side) -> Iterator[str]:
     spec, answer = saved.models[side], saved.comparison.side(side)
     yield f"## {side.capitalize()}: {inline(spec.title)}\n"
-    weights = ", ".join(filter(None, (spec.key, spec.engine, spec.quantization, spec.revision)))
+    threads = f"{answer.threads} CPU thread{'s' if answer.threads > 1 else ''}" if answer.threads else ""
+    weights = ", ".join(filter(None, (spec.key, spec.engine, spec.quantization, spec.revision, threads)))
     yield f"{inline(weights)}. {_ended(answer)}\n"
     if system := saved.system.get(side, ""):
         yield f"### System prompt, {side}\n\n{fenced(system)}"

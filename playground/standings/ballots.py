@@ -13,16 +13,28 @@ from numpy.typing import NDArray
 
 from playground.standings.effective import fingerprints, stand
 from playground.standings.values import Figures
-from playground.types import WINNERS
+from playground.types import DISTURBED_OVER, WINNERS
 
 FIGURES = tuple(figure.name for figure in fields(Figures))
+TIMES = ("ttft_s", "decode_tokens_per_s")
+"""Figures that something else on the machine changes."""
 NUMBERS = (*FIGURES, "markdown")
 _TEXTS = (
     *("vote_id", "supersedes", "voted_at", "voter", "model_a", "model_b", "winner", "counted", "blind", "pacing"),
     *("prompt_id", "script", "image_sha256"),
 )
-_BOTH = [f"{name}_{letter}" for name in NUMBERS for letter in "ab"]
-COLUMNS: Mapping[str, Literal["text", "number"]] = {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_BOTH, "number")}
+_SLOWED = ("cold", "contended")
+_SHARES = ("wait_share", "other_share")
+
+
+def _both(*names: str) -> list[str]:
+    return [f"{name}_{letter}" for name in names for letter in "ab"]
+
+
+COLUMNS: Mapping[str, Literal["text", "number"]] = {
+    **dict.fromkeys((*_TEXTS, *_both(*_SLOWED)), "text"),
+    **dict.fromkeys(_both(*NUMBERS, *_SHARES), "number"),
+}
 """What is read of each row, and as what."""
 Batch = Mapping[str, Any] | pd.DataFrame
 """Cells by column; numbers may still be texts."""
@@ -80,7 +92,10 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Ballots:
-    """One entry a row in each array. `figures` have the left side's value first. Names stand by their codes."""
+    """One entry a row in each array. `figures` and `clean` have the left side's value first. Names are codes.
+
+    `clean` tells whose times may be averaged: of answers that were neither cold, contended nor disturbed, as far as the
+    row knows."""
 
     models: tuple[str, ...]
     voters: tuple[str, ...]
@@ -100,6 +115,7 @@ class Ballots:
     pacing: Codes
     script: Codes
     hour: Codes
+    clean: Flags
     figures: Mapping[str, Numbers]
 
 
@@ -150,9 +166,9 @@ def _arrays(batch: Batch, names: Mapping[str, Names]) -> dict[str, NDArray[np.ge
     found: dict[str, NDArray[np.generic]] = {
         "id": fingerprints(batch["vote_id"]),
         "supersedes": fingerprints(batch["supersedes"]),
-        "counted": _flags(batch["counted"], _TRUE.__contains__),
-        "blind": _flags(batch["blind"], _TRUE.__contains__),
-        "images": _flags(batch["image_sha256"], bool),
+        "counted": _are(batch["counted"], *_TRUE),
+        "blind": _are(batch["blind"], *_TRUE),
+        "images": ~_are(batch["image_sha256"], ""),
         "winner": names["winners"].codes(batch["winner"]),
         "left": names["models"].codes(batch["model_a"]),
         "right": names["models"].codes(batch["model_b"]),
@@ -161,8 +177,17 @@ def _arrays(batch: Batch, names: Mapping[str, Names]) -> dict[str, NDArray[np.ge
         "pacing": names["pacings"].codes(batch["pacing"]),
         "script": names["scripts"].codes(batch["script"]),
         "hour": names["hours"].codes([cell[:_HOUR] for cell in batch["voted_at"]]),
+        "clean": np.stack([_clean(batch, x) for x in "ab"], axis=1),
     }
     return found | {name: np.stack([_numbers(batch[f"{name}_{x}"]) for x in "ab"], axis=1) for name in NUMBERS}
+
+
+def _clean(batch: Batch, letter: str) -> Flags:
+    """Whose answer's times are those of the model: the one rule by which figures are kept out of averages."""
+    slowed = [_are(batch[f"{name}_{letter}"], *_TRUE) for name in _SLOWED]
+    shares = [_numbers(batch[f"{name}_{letter}"]) > DISTURBED_OVER for name in _SHARES]  # NaN, unknown, is not over it
+    kept: Flags = ~np.logical_or.reduce([*slowed, *shares])
+    return kept
 
 
 def join(parts: Sequence[Part]) -> Ballots:
@@ -182,10 +207,9 @@ def join(parts: Sequence[Part]) -> Ballots:
     return Ballots(stands=stands, figures=figures, **columns)
 
 
-def _flags(cells: Iterable[str], yes: Callable[[str], bool]) -> Flags:
-    names = Names()
-    codes = names.codes(cells)
-    return _named(names.names, codes, yes)
+def _are(cells: Any, *wanted: str) -> Flags:
+    """Which cells are one of these."""
+    return np.asarray(pd.Series(cells, dtype=object).isin(wanted), np.bool_)
 
 
 def _numbers(cells: Any) -> Numbers:

@@ -112,7 +112,10 @@ def _number(value: float | None, unit: str, digits: int = 0) -> str:
 def notes(found: Standings) -> list[str]:
     """What must be known beside the table, a sentence each."""
     voters = f" of {found.voters} {'voter' if found.voters == 1 else 'voters'}" if found.voters else ""
-    told = [f"{found.votes} {'vote' if found.votes == 1 else 'votes'}{voters}. Beside them: medians of their answers."]
+    told = [
+        f"{found.votes} {'vote' if found.votes == 1 else 'votes'}{voters}. Beside them: medians of their answers; "
+        "times of cold, contended or disturbed answers are left out."
+    ]
     if any(one.preliminary for one in found.models):
         told.append(f"Preliminary: fewer than {PRELIMINARY} decisive votes.")
     if found.left:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.standings import rating, style
-from playground.standings.ballots import BOTH_BAD, FIGURES, TIE, A, B, Ballots, Codes, Filter, Flags, chosen
+from playground.standings.ballots import BOTH_BAD, FIGURES, TIE, TIMES, A, B, Ballots, Codes, Filter, Flags, chosen
 from playground.standings.shares import needed, wilson
 from playground.standings.values import PRELIMINARY, Figures, Pair, Rating, Share, Standing, Standings, Style
 from playground.types import WINNERS
@@ -100,9 +100,11 @@ def _style(
 
 
 def _figures(ballots: Ballots, use: Flags, left: Codes, right: Codes, models: int) -> list[Figures]:
-    """Medians of both sides' figures by model."""
+    """Medians of both sides' figures by model; of times only the clean ones."""
     model = np.stack([left, right], axis=1)
     found = {name: ballots.figures[name][use] for name in FIGURES}
+    for name in TIMES:
+        found[name] = np.where(ballots.clean[use], found[name], np.nan)
     return [Figures(**{name: _median(values[model == i]) for name, values in found.items()}) for i in range(models)]
 
 

@@ -42,7 +42,8 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Medians over the counted answers of one model, None where nothing was measured."""
+    """Medians over the counted answers of one model, None where nothing was measured. Those of times leave out answers
+    that were cold, contended or disturbed."""
 
     ttft_s: float | None = None
     decode_tokens_per_s: float | None = None

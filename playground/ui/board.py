@@ -14,6 +14,7 @@ from playground.standings import Standing, Standings, table, words
 
 WIDE, NARROW = 560, 330
 """Charts are drawn twice, in px; the style sheet shows the one that fits, so that their words stay readable."""
+CLEAN = "answers that were cold, contended or disturbed are left out"
 WAITING = '<p class="note">Counting the votes…</p>'
 TAKE_JS = """
 element.addEventListener("click", (event) => {
@@ -113,8 +114,8 @@ def _cells(one: Standing, *, rated: bool, style: bool) -> Iterator[tuple[str, st
     yield "Tied", f"{one.ties:,}", "votes that found both equal"
     yield "Both bad", f"{one.both_bad:,}", "votes that found both bad"
     f = one.figures
-    yield "First token", _figure(f.ttft_s, "s"), "median time to the first token"
-    yield "Tokens/s", _figure(f.decode_tokens_per_s, ""), "median of tokens a second after the first"
+    yield "First token", _figure(f.ttft_s, "s"), f"median time to the first token; {CLEAN}"
+    yield "Tokens/s", _figure(f.decode_tokens_per_s, ""), f"median of tokens a second after the first; {CLEAN}"
     yield "Peak memory", _figure(f.peak_bytes, "B"), "median of the most memory held during an answer"
     yield "Answer", _figure(f.answer_chars, "chars"), "median length"
 

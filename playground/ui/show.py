@@ -12,7 +12,7 @@ from typing import Any
 from playground import asking, figures
 from playground.figures import AT_A_GLANCE, FIGURES, Cell, Figure
 from playground.pairs import Pair
-from playground.types import SIDES, Answer, Comparison, EngineState, Loading, ModelSpec, Prompt, Side
+from playground.types import DISTURBED_OVER, SIDES, Answer, Comparison, EngineState, Loading, ModelSpec, Prompt, Side
 from playground.ui.inert import inert
 
 LONGEST_ASKED = 2_000
@@ -195,8 +195,10 @@ def all_figures(comparison: Comparison) -> str:
 def _pacing(comparison: Comparison) -> str:
     if comparison.pacing == "together":
         return '<p class="pacing">asked at the same time</p>'
-    alone = "" if comparison.left.elsewhere or comparison.right.elsewhere else ": each alone on the machine"
-    return f'<p class="pacing">one after the other, {comparison.first_side} first{alone}</p>'
+    shares = [comparison.side(side).interference for side in SIDES]
+    alone = comparison.final and all(each.measured and not each.disturbed for each in shares)
+    claim = f"; everything else took at most {100 * DISTURBED_OVER:.0f} % of the CPUs" if alone else ""
+    return f'<p class="pacing">one after the other, {comparison.first_side} first{claim}</p>'
 
 
 def _line(figure: Figure, comparison: Comparison) -> str:

@@ -98,7 +98,7 @@ def shortened(reason: str) -> str:
 
 
 def _side(answer: Answer, spec: ModelSpec, sampling: Sampling, letter: str) -> dict[str, object]:
-    objects = (answer, answer.timing, answer.usage, answer.memory, spec)
+    objects = (answer, answer.timing, answer.usage, answer.memory, answer.interference, spec)
     values: dict[str, object] = {"model": answer.model, "notice": answer.notice}
     for name in FIGURES:
         owner = next((o for o in objects if hasattr(o, name)), None)

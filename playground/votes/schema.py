@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from playground.votes import traits
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _SIDE_1 = (
     "status finish_reason images_sent notice load_s ttft_s ttfa_s total_s decode_tokens_per_s chars_per_s "
@@ -26,7 +26,14 @@ _REST_2 = (
     "engine revision quantization temperature top_p max_tokens seed thinking"
 )
 _REST_4 = _REST_2.replace("top_p ", "top_p top_k min_p presence_penalty ")
-FIGURES: tuple[str, ...] = (*_LOOKED_AT_2.split(), "markdown", *_REST_4.split())
+_LOOKED_AT_5 = f"{_LOOKED_AT_2} markdown cold contended wait_share other_share tokens_source"
+_REST_5 = (
+    "status finish_reason load_s ttfa_s total_s chars_per_s chunk_gap_p50_s chunk_gap_p95_s "
+    "prompt_tokens reasoning_tokens answer_tokens cached_tokens reasoning_chars answer_sha256 "
+    "weights_bytes device_peak_bytes process_bytes memory_method threads elsewhere images_sent "
+    "engine revision quantization temperature top_p top_k min_p presence_penalty max_tokens seed thinking"
+)
+FIGURES: tuple[str, ...] = (*_LOOKED_AT_5.split(), *_REST_5.split())
 """What is kept of each side: `ttft_s` stands in the columns `ttft_s_a` and `ttft_s_b`."""
 _END_2 = (
     "prompt_sha256 prompt_chars system_sha256 system_chars app_version schema_version "
@@ -65,6 +72,12 @@ HEADERS: Mapping[int, tuple[str, ...]] = {
         "vote_id battle_id supersedes voted_at voter model_a model_b winner counted not_counted_reason checks",
         "blind pacing first_side turn prompt_id script image_sha256 decision_s",
         _sides(f"{_LOOKED_AT_2} markdown {_REST_4}"),
+        _END_2,
+    ),
+    5: _columns(
+        "vote_id battle_id supersedes voted_at voter model_a model_b winner counted not_counted_reason checks",
+        "blind pacing first_side turn prompt_id script image_sha256 decision_s",
+        _sides(f"{_LOOKED_AT_5} {_REST_5}"),
         _END_2,
     ),
 }
@@ -120,7 +133,14 @@ def _from_3(row: Row) -> Row:
     return {**row, **cells, "schema_version": "4"}
 
 
-STEPS: Mapping[int, Callable[[Row], Row]] = {1: _from_1, 2: _from_2, 3: _from_3}
+def _from_4(row: Row) -> Row:
+    """Schema 5 knows what else ran on the machine, how many threads the model had, and the GPUs' part of its peak;
+    `cold`, `contended` and `tokens_source` stand where whoever averages figures looks."""
+    cells = {f"{name}_{x}": "" for name in ("wait_share", "other_share", "threads", "device_peak_bytes") for x in "ab"}
+    return {**row, **cells, "schema_version": "5"}
+
+
+STEPS: Mapping[int, Callable[[Row], Row]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
 """From each older schema to the next."""
 
 
