@@ -27,11 +27,11 @@ from playground.answer import (
     collide,
     stopped,
 )
-from playground.engines.base import MemoryWatch, noticed
+from playground.engines.base import MemoryWatch, interfered, noticed, threads_of
 from playground.entrant import Entrant, Lane
 from playground.errors import PlaygroundError, PromptError
 from playground.line import Line
-from playground.types import SIDES, Answer, Comparison, Finished, Memory, Pacing, Side, other
+from playground.types import SIDES, Answer, Comparison, Finished, Interference, Memory, Pacing, Side, other
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,11 @@ class Race:
             entrant = self._lanes[side].entrant
             engine = entrant.engine
             return Answer(
-                engine.spec.key, notice=entrant.notice, images_sent=entrant.images(), elsewhere=not engine.local
+                engine.spec.key,
+                notice=entrant.notice,
+                images_sent=entrant.images(),
+                elsewhere=not engine.local,
+                threads=threads_of(engine),
             )
         if kept is None:
             raise ValueError(f"a race without a {side} entrant needs the comparison that holds its answer")
@@ -154,7 +158,7 @@ class Race:
         began_s = time.monotonic()
         for side, lane in self._lanes.items():
             if lane.watch and not self.now.side(side).final:
-                self._apply(side, Measured(_reading(lane.watch)))
+                self._apply(side, _measured(lane.watch))
         self._settle()
         now_s = time.monotonic()
         return now_s + max(MEMORY_EVERY_S, (now_s - began_s) / MEMORY_SHARE)
@@ -269,7 +273,7 @@ class Race:
                     self._changes.put((side, event))
             return None
         finally:
-            self._changes.put((side, Measured(_reading(lane.watch))))
+            self._changes.put((side, _measured(lane.watch)))
 
 
 def _thread(work: Callable[..., None], *args: Side, name: str | None = None) -> threading.Thread:
@@ -277,13 +281,14 @@ def _thread(work: Callable[..., None], *args: Side, name: str | None = None) -> 
     return threading.Thread(target=copy_context().run, args=(work, *args), name=name, daemon=True)
 
 
-def _reading(watch: MemoryWatch) -> Memory:
+def _measured(watch: MemoryWatch) -> Measured:
     """What the watch says; a process that has just died must not take the answer, or the other side, with it."""
     try:
-        return watch.read()
+        return Measured(watch.read(), interfered(watch))
     except Exception:  # a figure is not worth an answer
-        log.exception("memory could not be read")
-        return Memory(reason="it could not be read; the app's log has the details")
+        log.exception("what a model holds could not be read")
+        why = "it could not be read; the app's log has the details"
+        return Measured(Memory(reason=why), Interference(reason=why))
 
 
 def halted(comparison: Comparison) -> Comparison:

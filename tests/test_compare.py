@@ -15,7 +15,19 @@ from playground.engines.base import Stream
 from playground.entrant import Entrant
 from playground.errors import StreamError, WorkerError
 from playground.line import Line
-from playground.types import SIDES, Comparison, Event, Image, Loading, Memory, Message, Pacing, Sampling, Side
+from playground.types import (
+    SIDES,
+    Comparison,
+    Event,
+    Image,
+    Interference,
+    Loading,
+    Memory,
+    Message,
+    Pacing,
+    Sampling,
+    Side,
+)
 from tests.fakes import LIMIT_S, ScriptedEngine, Step, answer, comparison
 
 QUESTION = (Message("user", "What is 2 + 2?"),)
@@ -692,6 +704,25 @@ def test_memory_is_read_while_text_comes_and_once_more_at_the_end(gate: threadin
     done = list(shots)[-1]
     assert done.left.memory.peak_bytes > live.memory.peak_bytes
     assert done.right.memory.weights_bytes == 7
+
+
+class Counting:
+    """A watch that measures the machine, too."""
+
+    def read(self) -> Memory:
+        return Memory(peak_bytes=100)
+
+    def interference(self) -> Interference:
+        return Interference(0.25, 0.5, 0.125, 0.0)
+
+
+def test_what_else_ran_and_how_many_threads_there_were_comes_with_the_answer(monkeypatch: pytest.MonkeyPatch):
+    left, right = ScriptedEngine(local=True), ScriptedEngine(local=True)
+    monkeypatch.setattr(left, "watch_memory", Counting)
+    monkeypatch.setattr(left, "threads", 3, raising=False)
+    done = finish(race(left, right, "in_turn"))
+    assert (done.left.interference, done.left.threads) == (Interference(0.25, 0.5, 0.125, 0.0), 3)
+    assert (done.right.interference, done.right.threads) == (Interference(), None)
 
 
 def test_memory_that_is_slow_to_read_is_read_rarely(gate: threading.Event, monkeypatch: pytest.MonkeyPatch):

@@ -21,8 +21,8 @@ PROGRAMS = [*FILES, *(path for path in [ROOT / "app.py"] if path.exists())]
 
 LEVELS = {
     0: "types specs errors headers",
-    1: "settings catalog library images meter memory fit votes standings answer asking figures pairs report weights "
-    "tokens line machine disk modelscope blind names hub space progress starved adapters",
+    1: "settings catalog library images meter memory interference fit votes standings answer asking figures pairs "
+    "report weights tokens line machine disk modelscope blind names hub space progress starved adapters",
     2: "engines export counting room",
     3: "pool seat compare entrant arena",
     4: "parts inventory fetching",

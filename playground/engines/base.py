@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
-from playground.types import EngineState, Event, Loading, Memory, Message, ModelSpec, Sampling
+from playground.types import EngineState, Event, Interference, Loading, Memory, Message, ModelSpec, Sampling
 
 
 class Stream(Iterator[Event]):
@@ -60,6 +60,32 @@ class MemoryWatch(Protocol):
     def read(self) -> Memory:
         """Figures so far; cheap enough for a few calls a second."""
         ...
+
+
+@runtime_checkable
+class InterferenceWatch(Protocol):
+    """A watch that also measures what else ran on the machine meanwhile."""
+
+    def interference(self) -> Interference:
+        """Shares so far; cheap enough for a few calls a second."""
+        ...
+
+
+def interfered(watch: MemoryWatch) -> Interference:
+    """What that watch has measured of the machine, nothing where it measures none."""
+    return watch.interference() if isinstance(watch, InterferenceWatch) else Interference()
+
+
+@runtime_checkable
+class Threaded(Protocol):
+    """An engine that computes on CPUs of this machine with so many threads, None where its server chooses."""
+
+    threads: int | None
+
+
+def threads_of(engine: Engine) -> int | None:
+    """How many threads its model is given; None where that is not known."""
+    return engine.threads if isinstance(engine, Threaded) else None
 
 
 class Engine(Protocol):

@@ -5,14 +5,16 @@ A subclass says which weights, which command, and how the server is asked to loa
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from playground import adapters, asking, fit, headers, memory, weights
+from playground import adapters, asking, fit, headers, interference, memory, weights
 from playground.engines import guard
 from playground.engines.base import Stream
 from playground.engines.client import ChatClient, Timeouts
@@ -29,9 +31,25 @@ from playground.errors import (
     WorkerError,
 )
 from playground.machine import Machine
-from playground.types import EngineState, Event, Finished, Loading, Message, ModelSpec, Sampling
+from playground.types import EngineState, Event, Finished, Interference, Loading, Memory, Message, ModelSpec, Sampling
 
 Tell = Callable[[Loading], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerWatch:
+    """What is measured of a server over one answer, beside its times."""
+
+    memory: memory.ProcessWatch
+    cpu: interference.Watch
+
+    def read(self) -> Memory:
+        """Memory so far."""
+        return self.memory.read()
+
+    def interference(self) -> Interference:
+        """What else ran on the machine so far."""
+        return self.cpu.read()
 
 
 class LocalEngine(ABC):
@@ -141,15 +159,16 @@ class LocalEngine(ABC):
         """Tokens of the prompt by the model's own tokenizer and chat template; None while it is not ready."""
         return self._count(self._asked(messages)) if self._ready() else None
 
-    def watch_memory(self) -> memory.ProcessWatch:
-        """Start watching the server's process tree for one answer."""
-        return memory.ProcessWatch(
+    def watch_memory(self) -> AnswerWatch:
+        """Start watching the server's process tree, and what else runs, for one answer."""
+        held = memory.ProcessWatch(
             self.worker.pid if self.worker else None,
             self._weights_bytes,
             self._baseline_bytes,
             nvml=self._nvml,
             device_before_bytes=self._device_before,
         )
+        return AnswerWatch(held, interference.Watch(self.processes, self._rest_of_app))
 
     def fetch(self) -> Generator[Loading, None, None]:
         """Bring the weights to this machine and load nothing; leaving early ends it. Raises WeightsError."""
@@ -158,6 +177,11 @@ class LocalEngine(ABC):
     def processes(self) -> list[int]:
         """The server and all below it, without its guard."""
         return memory.tree(self.worker.pid) if self.worker else []
+
+    def _rest_of_app(self) -> list[int]:
+        """This app and all that it runs, but for the model."""
+        own = self.processes()
+        return [pid for pid in memory.tree(os.getpid()) if pid not in own]
 
     def close(self) -> None:
         """End the server, also while it starts. The engine may be prepared again."""
