@@ -112,6 +112,7 @@ def _assemble(args: argparse.Namespace, env: Mapping[str, str]) -> parts.Parts:
         cache=args.cache,
         stall_s=args.stall_s,
         load_anyway=args.load_anyway,
+        page=False,
         environ=env,
     )
     return parts.assemble(told)

@@ -1,10 +1,11 @@
-"""Knows what this machine can hold: RAM within a container's limit, and each GPU. Knows no model and imports no torch.
+"""Reads what this machine has: RAM and CPUs within a container's limits, and each GPU. Imports no torch.
 
 Never run on a GPU by its authors: the tests bring devices of their own.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -59,25 +60,26 @@ def memory(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgr
 
 def limits(root: Path, own: Path) -> Iterator[tuple[int, int]]:
     """(limit, bytes in use that cannot be given back) of each control group that this process is in."""
-    for folder, limit_name, used_name in _groups(root, own):
-        limit, used = _number(folder / limit_name), _number(folder / used_name)
+    for folder, second in _groups(root, own, "memory"):
+        names = ("memory.max", "memory.current") if second else ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        limit, used = (_number(folder / name) for name in names)
         if limit is not None and used is not None:
             yield limit, max(0, used - _file_pages(folder / "memory.stat"))
 
 
-def _groups(root: Path, own: Path) -> Iterator[tuple[Path, str, str]]:
-    """Folders of version 2 and of version 1, from the process's own up to the root, with the names of two files."""
+def _groups(root: Path, own: Path, controller: str) -> Iterator[tuple[Path, bool]]:
+    """Folders of the process's own control group and all above it, and whether they are of version 2."""
     with suppress(OSError):
         for line in own.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if not controllers:
-                top, names = root, ("memory.max", "memory.current")
-            elif "memory" in controllers.split(","):
-                top, names = root / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
+                top = root
+            elif controller in controllers.split(","):
+                top = root / controller
             else:
                 continue
             parts = [part for part in path.split("/") if part not in ("", "..")]
-            yield from ((top.joinpath(*parts[:n]), *names) for n in range(len(parts), -1, -1))
+            yield from ((top.joinpath(*parts[:n]), not controllers) for n in range(len(parts), -1, -1))
 
 
 def _number(path: Path) -> int | None:
@@ -93,6 +95,48 @@ def _file_pages(stat: Path) -> int:
         names = ("total_active_file", "total_inactive_file")
         return sum(int(found.get(name) or found.get(name.removeprefix("total_")) or 0) for name in names)
     return 0
+
+
+def cpus(
+    root: Path = Path("/sys/fs/cgroup"),
+    own: Path = Path("/proc/self/cgroup"),
+    affinity: Callable[[], int] | None = None,
+) -> int:
+    """CPUs that this process may use at once: those it may run on, within the time that its container may take. At
+    least 1. A thread of a CPU core counts as one, as the system counts them."""
+    return max(1, min([(affinity or _affinity)(), *(int(each) for each in quotas(root, own))]))
+
+
+def _affinity() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def quotas(root: Path, own: Path) -> Iterator[float]:
+    """The limit of each control group that this process is in, in CPUs: 1.5 is 150 ms in each 100 ms."""
+    for folder, second in _groups(root, own, "cpu"):
+        names = ("cpu.max",) if second else ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        with suppress(OSError, ValueError):  # "max" is no number: no limit
+            quota_us, period_us = (int(word) for name in names for word in (folder / name).read_text().split())
+            if quota_us > 0 and period_us > 0:  # -1 is no limit, too
+                yield quota_us / period_us
+
+
+ONE_FOR_THE_PAGE = 8
+"""Up to so many CPUs a page is left one; beyond, two: one for the browser, one for the app."""
+
+
+def model_threads(usable: int, physical: int | None, *, page: bool) -> int:
+    """Threads for one model where `usable` CPUs are, which leave a page its own. Never more than the machine has
+    `physical` cores: two threads of one core share its arithmetic. That is also what both servers choose themselves."""
+    left = 0 if not page else 1 if usable <= ONE_FOR_THE_PAGE else 2
+    return max(1, min(usable - left, physical or usable))
+
+
+def threads(*, page: bool) -> int:
+    """Threads for one model on this machine."""
+    return model_threads(cpus(), psutil.cpu_count(logical=False), page=page)
 
 
 def gpus() -> Sequence[Gpu]:

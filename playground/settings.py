@@ -25,7 +25,8 @@ class Settings:
 
     `blind` makes every comparison blind. `blind_models` are the keys that pairs are drawn from, none for "what is
     here"; `blind_draw` is one of `DRAWS`. `hold_answers` and `vote_early` are what the page's switches begin with.
-    `load_anyway` starts local models also where memory does not suffice.
+    `load_anyway` starts local models also where memory does not suffice. `threads` are those of each local model, None
+    for what the machine has; where a `page` is served, that leaves a CPU to it.
     """
 
     left: str = ""
@@ -49,6 +50,7 @@ class Settings:
     hold_answers: bool = False
     vote_early: bool = False
     log_texts: bool = True
+    page: bool = True
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -77,7 +79,11 @@ def add_shared_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) ->
         "--models", type=Path, default=_path(env, "MODELS"), metavar="FILE", help="more models, as TOML"
     )
     parser.add_argument(
-        "--threads", type=_count, default=_read(env, "THREADS", _count), help="CPU threads of each local model"
+        "--threads",
+        type=_count,
+        default=_read(env, "THREADS", _count),
+        metavar="N",
+        help="CPU threads of each local model (default: by the CPUs there are; a page leaves itself one)",
     )
     parser.add_argument(
         "--cache",

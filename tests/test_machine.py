@@ -5,9 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from playground import machine
+from playground.engines import open_engine
+from playground.engines.base import threads_of
+from playground.engines.local import LocalEngine
 from playground.machine import Gpu, Machine
+from playground.settings import Settings
+from playground.types import EngineName, ModelSpec
 
 GIB = 1024**3
 
@@ -61,3 +69,85 @@ def test_without_a_limit_the_machine_itself_counts(tmp_path: Path):
     total, _ = machine.memory(tmp_path, own(tmp_path, "0::/\n"))
     assert total == psutil.virtual_memory().total
     assert machine.memory(tmp_path, tmp_path / "absent")[0] == total
+
+
+# -- CPUs --
+
+
+def sixteen() -> int:
+    return 16
+
+
+@pytest.mark.parametrize(
+    ("limit", "usable"),
+    [("max 100000", 16), ("200000 100000", 2), ("150000 100000", 1), ("50000 100000", 1), ("9900000 100000", 16)],
+)
+def test_a_containers_limit_on_cpu_time_counts_in_whole_cpus(tmp_path: Path, limit: str, usable: int):
+    group(tmp_path / "a", {"cpu.max": f"{limit}\n"})
+    assert machine.cpus(tmp_path, own(tmp_path, "0::/a\n"), sixteen) == usable
+
+
+def test_the_lowest_limit_of_all_groups_further_up_counts(tmp_path: Path):
+    group(tmp_path / "a/b", {"cpu.max": "800000 100000\n"})
+    group(tmp_path / "a", {"cpu.max": "300000 100000\n"})
+    assert machine.cpus(tmp_path, own(tmp_path, "0::/a/b\n"), sixteen) == 3
+
+
+@pytest.mark.parametrize(("quota", "usable"), [("-1", 16), ("400000", 4)])
+def test_limits_of_the_first_version_of_control_groups_count_too(tmp_path: Path, quota: str, usable: int):
+    group(tmp_path / "cpu/job", {"cpu.cfs_quota_us": f"{quota}\n", "cpu.cfs_period_us": "100000\n"})
+    assert machine.cpus(tmp_path, own(tmp_path, "4:cpu,cpuacct:/job\n6:memory:/x\n0::/\n"), sixteen) == usable
+
+
+def test_without_any_control_group_the_cpus_that_may_be_used_count(tmp_path: Path):
+    assert machine.cpus(tmp_path, tmp_path / "absent", sixteen) == 16
+    assert 1 <= machine.cpus() <= (psutil.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("usable", "physical", "page", "alone"),
+    [
+        (1, 1, 1, 1),
+        (2, 2, 1, 2),
+        (4, 4, 3, 4),
+        (4, 2, 2, 2),
+        (8, 8, 7, 8),
+        (8, 4, 4, 4),
+        (8, None, 7, 8),
+        (9, 9, 7, 9),
+        (16, 8, 8, 8),
+        (16, 16, 14, 16),
+        (16, None, 14, 16),
+        (16, 64, 14, 16),
+        (128, 64, 64, 64),
+    ],
+)
+def test_a_page_gets_a_cpu_of_its_own(usable: int, physical: int | None, page: int, alone: int):
+    assert machine.model_threads(usable, physical, page=True) == page
+    assert machine.model_threads(usable, physical, page=False) == alone
+
+
+@given(st.integers(1, 300), st.none() | st.integers(1, 300), st.booleans())
+def test_more_cpus_never_mean_fewer_threads_and_threads_never_exceed_cpus(
+    usable: int, physical: int | None, page: bool
+):
+    threads = machine.model_threads(usable, physical, page=page)
+    assert 1 <= threads <= usable
+    assert threads <= machine.model_threads(usable + 1, physical, page=page)
+    assert threads <= machine.model_threads(usable, physical, page=False)
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "transformers"])
+def test_both_local_servers_are_told_their_threads_and_a_flag_overrides(engine: EngineName):
+    spec = ModelSpec("mine", "Mine", engine, source="./mine.gguf")
+    usable, physical = machine.cpus(), psutil.cpu_count(logical=False)
+    for told, expected in [
+        (Settings(), machine.model_threads(usable, physical, page=True)),
+        (Settings(page=False), machine.model_threads(usable, physical, page=False)),
+        (Settings(threads=5), 5),
+        (Settings(threads=5, page=False), 5),
+    ]:
+        opened = open_engine(spec, told)
+        assert isinstance(opened, LocalEngine)
+        assert threads_of(opened) == expected
+        opened.close()

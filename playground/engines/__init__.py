@@ -33,6 +33,7 @@ def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
 
     timeouts = Timeouts(stall_s=settings.stall_s)
     room = None if settings.load_anyway else machine.look
+    threads = settings.threads or machine.threads(page=settings.page)
     match spec.engine:
         case "openai":
             from playground.engines.client import OpenAIEngine
@@ -46,7 +47,7 @@ def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
         case "llama.cpp":
             from playground.engines.llama import LlamaEngine
 
-            return LlamaEngine(spec, settings.cache, threads=settings.threads, timeouts=timeouts, machine=room)
+            return LlamaEngine(spec, settings.cache, threads=threads, timeouts=timeouts, machine=room)
         case "transformers" if settings.zerogpu:
             from playground.engines.zerogpu import ZeroGPUEngine
 
@@ -54,4 +55,4 @@ def open_engine(spec: ModelSpec, settings: Settings) -> Engine:
         case "transformers":
             from playground.engines.serve import TransformersEngine
 
-            return TransformersEngine(spec, settings.cache, threads=settings.threads, timeouts=timeouts, machine=room)
+            return TransformersEngine(spec, settings.cache, threads=threads, timeouts=timeouts, machine=room)

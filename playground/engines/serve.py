@@ -45,8 +45,9 @@ class TransformersEngine(LocalEngine):
     def _settings(self) -> Mapping[str, str]:
         # the weights are files of this machine by now: nothing is to be looked up
         settings = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
-        if self.threads:
-            settings["OMP_NUM_THREADS"] = str(self.threads)
+        if self.threads:  # torch asks the one or the other, by how it was built; MKL must not take fewer
+            settings |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
+            settings["MKL_DYNAMIC"] = "FALSE"
         return settings
 
     def _served(self, place: Path | None) -> str:

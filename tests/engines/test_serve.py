@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,10 +54,27 @@ def test_a_gguf_gets_the_file_that_lets_it_see(tmp_path: Path):
     assert "--mmproj" not in LlamaEngine(GGUF, tmp_path)._command(tmp_path / "seer.gguf", 1)
 
 
+def test_transformers_is_told_its_threads_by_its_environment_and_torch_takes_them(tmp_path: Path):
+    settings = TransformersEngine(FOLDER, tmp_path, threads=3)._settings()
+    code = "import torch; print(torch.get_num_threads())"
+    run = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **settings}, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "3"
+    assert not {"OMP_NUM_THREADS", "MKL_NUM_THREADS"} & TransformersEngine(FOLDER, tmp_path)._settings().keys()
+
+
+def test_llama_cpp_is_told_its_threads_for_reading_and_for_writing(tmp_path: Path):
+    command = list(LlamaEngine(GGUF, tmp_path, threads=3)._command(tmp_path / "seer.gguf", 1))
+    assert command[command.index("--threads") + 1] == "3"
+    assert "--threads" not in LlamaEngine(GGUF, tmp_path)._command(tmp_path / "seer.gguf", 1)
+    pytest.importorskip("xllamacpp")
+    told = params(Namespace(model="m.gguf", port=1, context=512, threads=3, mmproj=""))
+    assert (told.cpuparams.n_threads, told.cpuparams_batch.n_threads) == (3, 3)
+
+
 def test_the_server_is_told_of_that_file():
     pytest.importorskip("xllamacpp")
-    from argparse import Namespace
-
     told = params(Namespace(model="m.gguf", port=1, context=512, threads=0, mmproj="p.gguf"))
     assert told.mmproj.path == "p.gguf"
 
