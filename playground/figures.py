@@ -67,9 +67,13 @@ FIGURES: tuple[Figure, ...] = (
     Figure("load", "s", "start of the model to ready; never part of a latency", -1, lambda a: a.timing.load_s),
     Figure("weights", "B", "bytes of the model's tensors as stored", -1, lambda a: a.memory.weights_bytes),
     Figure(
-        "peak memory", "B", "the most the model's process held during this answer", -1, lambda a: a.memory.peak_bytes
+        "peak memory",
+        "B",
+        "the most the model's process held during this answer, in RAM and on GPUs",
+        -1,
+        lambda a: a.memory.peak_bytes,
     ),
-    Figure("held now", "B", "what the model's process holds", -1, lambda a: a.memory.process_bytes),
+    Figure("held now", "B", "what the model's process holds, in RAM and on GPUs", -1, lambda a: a.memory.process_bytes),
     Figure(
         "before weights",
         "B",
@@ -103,7 +107,11 @@ def cell(figure: Figure, answer: Answer) -> Cell:
     if value is None:
         return Cell("–", "", None, f"{figure.definition}. {why_unknown(figure, answer)}")
     text, unit = written(value, figure.unit)
-    note = f" Method: {answer.memory.method}." if figure.unit == "B" and answer.memory.method else ""
+    note = (
+        f" Method: {answer.memory.method}."
+        if figure.unit == "B" and figure.name != "weights" and answer.memory.method
+        else ""
+    )
     if figure.unit == "tok/s":
         note = f" Tokens counted by: {answer.usage.source}."
     if figure.unit == "%":

@@ -55,8 +55,8 @@ class Row:
 
     @property
     def bytes(self) -> int:
-        """What it holds, where it holds most: on the GPU or in RAM."""
-        return self.held.device_bytes or self.held.resident_bytes
+        """What it holds, on GPUs and in RAM."""
+        return (self.held.device_bytes or 0) + self.held.resident_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,22 @@
-"""Knows what the processes of one model hold in memory, and the most they held over one answer. Starts nothing.
+"""Measures what the processes of one model hold in memory, and the most they held over one answer. Starts nothing.
 
 On Linux the kernel keeps each process's peak of resident memory (`VmHWM`); writing 5 to `/proc/PID/clear_refs` resets
 it (proc(5)), so the peak over one answer is exact. Elsewhere the highest of the samples that `read` takes must do.
-Mapped weights count: they are resident, and the model cannot answer without them.
+Mapped weights count: they are resident, and the model cannot answer without them. A peak and what is held now are two
+measures: the kernel's peak is RSS, which counts a shared page in each process, and PSS divides it among them.
+
+On GPUs, NVML tells what each process holds, by the ids of the machine's own pid namespace. In a container with ids of
+its own, in WSL and with MIG it does not: then what a load added to the device counts, and what answers added since.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,11 +25,20 @@ import psutil
 
 from playground.types import Memory
 
-KERNEL = "VmHWM of the model's process, reset before the answer"
-SAMPLED = "highest resident memory seen in readings during the answer"
-NVML = "GPU memory of the model's process by NVML, highest seen"
-DEVICE_DELTA = "device_delta: GPU memory in use now minus before the model, highest seen"
+KERNEL = "peak: resident memory (RSS) by the kernel's VmHWM, reset before the answer"
+SAMPLED = "peak: the highest reading during the answer"
+PSS = "now: proportional (PSS), where pages shared with other processes are divided among them"
+RSS = "now: resident (RSS)"
+NVML = "GPU memory of the model's process by NVML, highest reading, and its RAM, added up"
+DEVICE_DELTA = (
+    "device_delta: what loading the model added to the GPU memory in use by anyone, and what was added while it "
+    "answered, highest reading, and its RAM, added up"
+)
 GONE = "the model's process has ended"
+INITIAL_NAMESPACE = 0xEFFFFFFC
+"""Inode of the first pid namespace (PROC_PID_INIT_INO), whose ids NVML uses."""
+_GPU_DEVICE = re.compile(r"/dev/(nvidia\d+|dxg)")
+_LOADING = threading.Lock()
 
 
 class NvmlProbe(Protocol):
@@ -38,11 +53,47 @@ class NvmlProbe(Protocol):
         ...
 
 
+class DeviceDelta:
+    """GPU memory of one model as a difference of what is in use by anyone, for drivers that do not tell whose it is.
+
+    Loads are one at a time, in this process, or each would be given what the other adds.
+    """
+
+    def __init__(self, nvml: NvmlProbe) -> None:
+        self._nvml, self._lock = nvml, threading.Lock()
+        self._held: int | None = None
+        self._seen: int | None = None
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Load inside: what is in use more afterwards is the model's."""
+        with _LOADING:
+            self._held, before = None, self._nvml.in_use()
+            yield
+            after = self._nvml.in_use()
+            if before is not None and after is not None:
+                self._held = max(0, after - before)
+
+    def begin(self) -> None:
+        """An answer begins; what others did since the last one is not the model's."""
+        with self._lock:
+            self._seen = self._nvml.in_use()
+
+    def now(self) -> int | None:
+        """Bytes that it holds, with what was added since the answer began; None where that is not known."""
+        with self._lock:
+            seen = self._nvml.in_use()
+            if self._held is None or self._seen is None or seen is None:
+                return None
+            self._held = max(0, self._held + seen - self._seen)
+            self._seen = seen
+            return self._held
+
+
 class ProcessWatch:
     """Memory of one process tree over one answer, from the moment the watch was made. `root` is for tests.
 
-    `device_before_bytes` is what was in use on the GPU before the model was loaded, for drivers that do not tell whose
-    memory is whose.
+    A process that has no GPU open is given no GPU memory, whoever uses the GPU meanwhile.
     """
 
     def __init__(
@@ -52,31 +103,36 @@ class ProcessWatch:
         baseline_bytes: int | None = None,
         *,
         nvml: NvmlProbe | None = None,
-        device_before_bytes: int | None = None,
+        delta: DeviceDelta | None = None,
         root: Path = Path("/proc"),
     ) -> None:
         self._pid, self._root = pid, root
         self._known = Memory(weights_bytes=weights_bytes, baseline_bytes=baseline_bytes)
-        self._nvml, self._before = nvml, device_before_bytes
-        self._highest = 0
+        self._highest = self._highest_device = 0
         pids = tree(pid)
         refused = [each for each in pids if not reset_peak(each, root)]
         self._kernel = bool(pids) and not refused
+        may_be_on_gpu = has_gpu_open(pids, root) is not False
+        self._nvml = nvml if may_be_on_gpu else None
+        self._delta = delta if may_be_on_gpu else None
+        if self._delta:
+            self._delta.begin()
 
     def read(self) -> Memory:
         """Figures so far; a few file reads, cheap enough for a few calls a second."""
         pids = tree(self._pid)
         weights, baseline = self._known.weights_bytes, self._known.baseline_bytes
-        if not pids:
+        now = _held_in_ram(pids, self._root)
+        if now is None:
             return Memory(weights, baseline_bytes=baseline, reason=GONE)
-        if device := self._device(pids):
-            held, method = device
-            self._highest = max(self._highest, held)
-            return Memory(weights, self._highest, held, baseline, method)
-        held = sum(filter(None, (held_by(pid, self._root) for pid in pids)))
-        if not held:
-            return Memory(weights, baseline_bytes=baseline, reason=GONE)
+        held, measure = now
         peak, method = self._peak(pids, held)
+        method = f"{method}; {measure}"
+        if device := self._device(pids):
+            on_device, how = device
+            self._highest_device = most = max(self._highest_device, on_device)
+            how = f"{how} ({method})"
+            return Memory(weights, most + peak, on_device + held, baseline, how, device_peak_bytes=most)
         return Memory(weights, peak, held, baseline, method)
 
     def _peak(self, pids: list[int], held: int) -> tuple[int, str]:
@@ -87,16 +143,43 @@ class ProcessWatch:
         return self._highest, SAMPLED
 
     def _device(self, pids: list[int]) -> tuple[int, str] | None:
-        """Bytes on the GPU and how they were found; None when the model is not on one."""
+        """Bytes on GPUs and how they were found; None when the model has none there."""
         if self._nvml is None:
             return None
         own = self._nvml.of_processes(pids)
-        if own:
-            return own, NVML
-        now = self._nvml.in_use()
-        if own is None and now is not None and self._before is not None and now > self._before:
-            return now - self._before, DEVICE_DELTA
+        if own is None and self._delta and (added := self._delta.now()):
+            return added, DEVICE_DELTA
+        return (own, NVML) if own else None
+
+
+def has_gpu_open(pids: Iterable[int], root: Path = Path("/proc")) -> bool | None:
+    """One of these processes has an NVIDIA device open, without which nothing of it is on a GPU; None where the system
+    does not tell."""
+    if not sys.platform.startswith("linux"):
         return None
+    try:
+        opened = [link for pid in pids for link in (root / str(pid) / "fd").iterdir()]
+    except OSError:
+        return None
+    return any(_GPU_DEVICE.match(_target(link)) for link in opened)
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:  # closed meanwhile
+        return ""
+
+
+def _held_in_ram(pids: Iterable[int], root: Path) -> tuple[int, str] | None:
+    """Bytes resident now and by which measure, one for all; None when all are gone."""
+    alive = [(pss, rss) for pid in pids if (rss := _rss(pid)) is not None for pss in [_pss(pid, root)]]
+    if not alive:
+        return None
+    proportional = [pss for pss, _ in alive if pss]
+    if len(proportional) == len(alive):
+        return sum(proportional), PSS
+    return sum(rss for _, rss in alive), RSS
 
 
 def tree(pid: int | None) -> list[int]:
@@ -130,10 +213,16 @@ def peak_of(pid: int, root: Path = Path("/proc")) -> int | None:
 
 def held_by(pid: int, root: Path = Path("/proc")) -> int | None:
     """Bytes resident now: PSS, where shared pages are divided among those who share them, else RSS."""
-    if pss := _kib(root / str(pid) / "smaps_rollup", "Pss"):
-        return pss
+    return _pss(pid, root) or _rss(pid)
+
+
+def _pss(pid: int, root: Path) -> int | None:
+    return _kib(root / str(pid) / "smaps_rollup", "Pss")
+
+
+def _rss(pid: int) -> int | None:
     with suppress(psutil.Error):
-        return int(psutil.Process(pid).memory_info().rss)
+        return int(psutil.Process(pid).memory_info().rss) or None
     return None
 
 
@@ -156,7 +245,7 @@ def held_now(pids: Iterable[int], nvml: NvmlProbe | None = None, root: Path = Pa
     """What these processes hold; unlike a watch it resets nothing, so it may be asked while a model answers."""
     pids = tuple(pids)
     found = [_resident(pid, root) for pid in pids]
-    device = nvml.of_processes(pids) if nvml and pids else 0
+    device = nvml.of_processes(pids) if nvml and has_gpu_open(pids, root) is not False else 0
     return Held(sum(whole for whole, _ in found), sum(mapped for _, mapped in found), device)
 
 
@@ -174,7 +263,7 @@ def machine() -> tuple[int, int]:
     return int(memory.total), int(memory.available)
 
 
-def nvml() -> NvmlProbe | None:
+def nvml(own_ids: Callable[[], bool] | None = None) -> NvmlProbe | None:
     """NVIDIA's library, where there is such a device and driver."""
     import pynvml  # of the package nvidia-ml-py; imported late because most machines have no such device
 
@@ -183,28 +272,36 @@ def nvml() -> NvmlProbe | None:
         devices = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
     except pynvml.NVMLError:
         return None
-    return _Nvml(devices) if devices else None
+    return _Nvml(devices, foreign_ids=not (own_ids or _ids_are_the_drivers)()) if devices else None
+
+
+def _ids_are_the_drivers() -> bool:
+    """This process has the ids that the driver knows: it is in no pid namespace of a container."""
+    if not sys.platform.startswith("linux"):
+        return True
+    with suppress(OSError):
+        return Path("/proc/self/ns/pid").stat().st_ino == INITIAL_NAMESPACE
+    return False
 
 
 class _Nvml:
-    """Never run on a GPU by its authors: the tests use a probe of their own."""
+    """Never run on a GPU by its authors: the tests use a library of their own."""
 
-    def __init__(self, devices: list[object]) -> None:
-        self._devices = devices
+    def __init__(self, devices: list[object], *, foreign_ids: bool = False) -> None:
+        self._devices, self._foreign_ids = devices, foreign_ids
 
     def of_processes(self, pids: Iterable[int]) -> int | None:
         import pynvml
 
+        if self._foreign_ids:  # what has one of our ids there is another program
+            return None
         wanted = set(pids)
         try:
             running = [each for device in self._devices for each in pynvml.nvmlDeviceGetComputeRunningProcesses(device)]
         except pynvml.NVMLError:
             return None
         used = [process.usedGpuMemory for process in running if process.pid in wanted]
-        if None in used or (running and not used):  # the pids of a container's own namespace are not the driver's
-            return None
-        total: int = sum(used)
-        return total
+        return None if None in used else sum(used)
 
     def in_use(self) -> int | None:
         import pynvml

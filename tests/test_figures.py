@@ -108,6 +108,8 @@ def test_what_others_took_is_told_by_who_took_it():
 
 def test_memory_says_how_it_was_found():
     assert cell(figure("peak memory"), WHOLE).why.endswith("Method: PSS of the process tree.")
+    assert cell(figure("held now"), WHOLE).why.endswith("Method: PSS of the process tree.")
+    assert "Method" not in cell(figure("weights"), WHOLE).why  # those are read from the files
 
 
 def test_nothing_is_ever_written_as_zero_because_it_is_unknown():

@@ -41,6 +41,12 @@ def button(html: str) -> str:
         ({"fetch_bytes": 5_680_000_000}, "5.68 GB to fetch", "Fetch M One"),
         ({"present": True}, "not loaded", "Load M One"),
         ({"state": EngineState("ready"), "held": Held(237_000_000)}, "ready tight", "Unload M One"),
+        ({"state": EngineState("ready"), "held": Held(237_000_000)}, "237 MB in memory", "Unload M One"),
+        (
+            {"state": EngineState("ready"), "held": Held(1_000_000_000, 0, 4_000_000_000)},
+            "5.00 GB of it 4.00 GB on the GPU",
+            "Unload M One",
+        ),
         ({"state": EngineState("ready"), "answering": True, "idle_s": 0.0}, "asked just now", "Unload M One"),
         ({"state": EngineState("failed", error="It was killed.")}, "It was killed.", "Load again M One"),
         ({"state": EngineState("loading", "weights", 3, 12)}, "weights 25 % 3 of 12", "Cancel M One"),

@@ -217,4 +217,5 @@ class _Gauge:
         if not self._cuda:
             return Memory(self._weights, reason=SHARED)
         grown = max(0, int(self._cuda.max_memory_allocated()) - self._before)
-        return Memory(self._weights, self._weights + grown, self._weights, method=ALLOCATED)
+        peak = self._weights + grown
+        return Memory(self._weights, peak, self._weights, method=ALLOCATED, device_peak_bytes=peak)

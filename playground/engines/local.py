@@ -10,7 +10,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class LocalEngine(ABC):
         self._weights_bytes: int | None = None
         self._baseline_bytes: int | None = None
         self._nvml = memory.nvml()
-        self._device_before = self._nvml.in_use() if self._nvml else None
+        self._delta = memory.DeviceDelta(self._nvml) if self._nvml else None
 
     # --- what a server is -------------------------------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class LocalEngine(ABC):
             self._weights_bytes,
             self._baseline_bytes,
             nvml=self._nvml,
-            device_before_bytes=self._device_before,
+            delta=self._delta,
         )
         return AnswerWatch(held, interference.Watch(self.processes, self._rest_of_app))
 
@@ -219,9 +219,11 @@ class LocalEngine(ABC):
             load.check()  # after a close, a newer load may have its own worker here
             self.worker = worker
         try:
-            worker.start()
-            self._baseline_bytes = memory.held_by_tree(worker.pid) if self.starts_empty else None
-            self._load_model(worker, place, load.tell)
+            with self._delta.loading() if self._delta else nullcontext():
+                load.check()  # another model may have been loading until now
+                worker.start()
+                self._baseline_bytes = memory.held_by_tree(worker.pid) if self.starts_empty else None
+                self._load_model(worker, place, load.tell)
             load.check()
         except BaseException:
             worker.end()

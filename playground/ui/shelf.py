@@ -211,7 +211,7 @@ def _held(row: Row) -> str:
     if row.twin:
         return f'<small title="the same weights, loaded once">with {escape(row.twin)}</small>'
     if row.bytes:
-        where = "on the GPU" if row.held.device_bytes else "in memory"
+        where = f"of it {_size(row.held.device_bytes)} on the GPU" if row.held.device_bytes else "in memory"
         return f"<b>{_size(row.bytes)}</b> <small>{where}</small>"
     need = row.fit.need_bytes
     return f"<small>needs {_size(need)}</small>" if need is not None and row.local else ""

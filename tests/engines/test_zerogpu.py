@@ -76,7 +76,7 @@ def test_on_a_gpu_memory_is_the_models_weights_and_what_its_answer_added(monkeyp
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: held.most)
     gauge = inside._Gauge(inside.Loaded(None, None, 20_000))
     held.most = 75_000
-    assert gauge.read() == Memory(20_000, 25_000, 20_000, method=inside.ALLOCATED)
+    assert gauge.read() == Memory(20_000, 25_000, 20_000, method=inside.ALLOCATED, device_peak_bytes=25_000)
 
 
 @pytest.mark.parametrize(("asked", "seconds"), [(None, 66), (1, 15), (100, 20), (1_000_000, 120)])
