@@ -1,106 +1,63 @@
 """Turns one section of Markdown into sanitized HTML, one string for each block at the top level.
 
-Parsed by markdown-it-py without raw HTML, so that tags are text; the last wall is an allow-list of elements,
-attributes and link schemes (nh3), which knows nothing of what the parser may have got wrong.
+Parsed by markdown-it-py without raw HTML, so that tags are text; what comes out passes the wall (`wall.py`).
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-import nh3
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml, unescapeAll
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
-from pygments.token import STANDARD_TYPES
 
 from playground.ui.markdown import formulas, highlight
 from playground.ui.markdown.limits import CELLS, DEPTH, INLINE_DEPTH, MARKS, PIECE_CHARS, SECTION_CHARS
+from playground.ui.markdown.split import FENCE
+from playground.ui.markdown.wall import sanitize
 
 _MARKUP = re.compile(r"[*_~`\[\]!<&$\\]")
 _LINK = re.compile(r"(?:https?://|mailto:)[^\s]", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 _LEAVES = frozenset({"paragraph_open", "heading_open", "th_open", "td_open", "list_item_open"})
-_LISTS = frozenset({"bullet_list_open", "ordered_list_open", "blockquote_open", "table_open"})
-
-_MATH: dict[str, set[str]] = {
-    "math": {"display"},
-    "mrow": set(), "mi": {"mathvariant"}, "mn": {"mathvariant"}, "mtext": {"mathvariant"}, "ms": set(),
-    "mo": {"mathvariant", "stretchy", "fence", "form", "separator", "largeop", "movablelimits", "minsize", "maxsize",
-           "lspace", "rspace", "accent", "symmetric"},
-    "mspace": {"width", "height", "depth"}, "mfrac": {"linethickness"}, "msqrt": set(), "mroot": set(),
-    "msub": set(), "msup": set(), "msubsup": set(), "munder": {"accentunder"}, "mover": {"accent"},
-    "munderover": {"accent", "accentunder"}, "mmultiscripts": set(), "mphantom": set(),
-    "mpadded": {"width", "height", "depth", "lspace", "voffset"}, "mstyle": {"displaystyle", "scriptlevel"},
-    "menclose": {"notation"}, "mtable": {"columnalign", "rowlines", "columnlines"}, "mtr": set(),
-    "mtd": {"columnalign"},
-}  # fmt: skip
-ALLOWED: dict[str, set[str]] = {
-    **{tag: set() for tag in ("br", "hr", "em", "strong", "s", "thead", "tbody", "tr")},
-    **{tag: {"dir"} for tag in ("h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "table")},
-    "p": {"dir", "class"}, "pre": {"dir", "class"},
-    "a": {"href", "title"}, "code": {"class"}, "span": {"class"}, "div": {"class"}, "button": {"class", "aria-label"},
-    "input": {"class", "checked", "aria-label"}, "ul": {"dir", "class"}, "ol": {"dir", "class", "start"},
-    "li": {"dir", "class"}, "th": {"dir", "class"}, "td": {"dir", "class"},
-    **_MATH,
-}  # fmt: skip
-"""Every element that can come out, with the attributes that it may have besides those of `FIXED`."""
-FIXED: dict[str, dict[str, str]] = {
-    "a": {"target": "_blank"},
-    "button": {"type": "button"},
-    "input": {"type": "checkbox", "disabled": ""},
-}
-"""Attributes that these elements have always, with these values."""
-CLASSES: dict[str, set[str]] = {
-    "span": {name for name in STANDARD_TYPES.values() if name} | {"language", "image"},
-    "div": {"code", "code-head", "table", "formula"},
-    "p": {"why"}, "pre": {"plain"}, "code": {"tex"}, "button": {"copy-code"},
-    "input": {"task-list-item-checkbox"},
-    "ul": {"contains-task-list"}, "ol": {"contains-task-list"}, "li": {"task-list-item"},
-    "th": {"left", "center", "right"}, "td": {"left", "center", "right"},
-}  # fmt: skip
-_WALL = nh3.Cleaner(
-    tags=set(ALLOWED),
-    attributes={tag: names - {"class"} for tag, names in ALLOWED.items()},
-    allowed_classes=CLASSES,
-    set_tag_attribute_values=FIXED,
-    url_schemes={"http", "https", "mailto"},
-    url_relative="deny",
-    link_rel="noopener noreferrer nofollow",
-    generic_attribute_prefixes=set(),
-)
+_CONTAINERS = frozenset({"bullet_list_open", "ordered_list_open", "blockquote_open", "table_open"})
 
 
 class References(dict[str, Any]):
-    """Definitions of links by label, which remembers the labels that were looked up in vain."""
+    """Definitions of links by label, besides those `above`; remembers the labels that were looked up in vain."""
 
-    def __init__(self) -> None:
+    def __init__(self, above: Mapping[str, Any] | None = None) -> None:
         super().__init__()
         self.missed: set[str] = set()
+        self._above = above or {}
+
+    def __contains__(self, label: object) -> bool:
+        return super().__contains__(label) or label in self._above
 
     def get(self, label: str, default: Any = None) -> Any:
         if label not in self:
             self.missed.add(label)
-        return super().get(label, default)
+        return super().get(label) or self._above.get(label, default)
 
 
-class _TooMuch(Exception):
-    """The section is beyond a limit; says which."""
+class TooMuch(Exception):
+    """A section is beyond a limit; says which."""
 
 
 class _Renderer(RendererHTML):
     """HTML of the tokens where the library's own is not what a pane needs."""
 
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        words = unescapeAll(tokens[idx].info).split(maxsplit=1)
-        return highlight.to_html(tokens[idx].content.removesuffix("\n"), words[0] if words else "")
+        token = tokens[idx]
+        code, word = token.content.removesuffix("\n"), highlight.language(unescapeAll(token.info))
+        return highlight.to_html(code, word, coloured="open" not in token.meta)
 
     def code_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return highlight.to_html(tokens[idx].content.removesuffix("\n"))
@@ -132,45 +89,39 @@ def _limit_and_direct(state: StateCore) -> None:
 
     `dir="auto"` of a list or quote looks only at text outside elements that say `dir` themselves, so it is told here.
     """
-    above: list[Token] = []
+    undirected: list[Token] = []
     for token in state.tokens:
-        if token.nesting == 1 and token.level >= DEPTH:
-            raise _TooMuch("lists or quotes nested too deep")
-        if token.type in _LISTS:
-            above.append(token)
-        elif token.nesting == -1 and above and token.level == above[-1].level and token.type == _closing(above[-1]):
-            above.pop().attrs.setdefault("dir", "auto")
-        elif token.type in _LEAVES:
-            token.attrs["dir"] = "auto"
-            if "style" in token.attrs:
+        if token.nesting == 1:
+            if token.level >= DEPTH:
+                raise TooMuch("lists or quotes nested too deep")
+            if token.type in _LEAVES or token.type in _CONTAINERS:
+                token.attrs["dir"] = "auto"
+            if token.type in _CONTAINERS:
+                undirected.append(token)
+            elif "style" in token.attrs:
                 token.attrs["class"] = str(token.attrs.pop("style")).rpartition(":")[2]
         elif token.type == "inline":
             if len(token.content) > MARKS and len(_MARKUP.findall(token.content)) > MARKS:
-                raise _TooMuch("more marks than are read as Markdown")
-            if above and not token.content.isascii() and (way := _direction(token.content)):
-                for one in above:
-                    one.attrs.setdefault("dir", way)
-
-
-def _closing(token: Token) -> str:
-    return token.type.removesuffix("open") + "close"
+                raise TooMuch("more marks than are read as Markdown")
+            if undirected and (way := _direction(token.content)):
+                for container in undirected if way == "rtl" else ():
+                    container.attrs["dir"] = way
+                undirected.clear()
 
 
 def _direction(text: str) -> str:
     """What the first letter with a direction says: `rtl`, `ltr`, or nothing."""
-    for sign in text:
-        kind = unicodedata.bidirectional(sign)
-        if kind in ("R", "AL"):
-            return "rtl"
-        if kind == "L":
-            return "ltr"
-    return ""
+    if text[:1].isascii() and text[:1].isalpha():
+        return "ltr"
+    kinds = map(unicodedata.bidirectional, text)
+    return next(("ltr" if kind == "L" else "rtl" for kind in kinds if kind in ("L", "R", "AL")), "")
 
 
 def _check_inline_depth(state: StateCore) -> None:
     for token in state.tokens:
-        if token.children and max(child.level for child in token.children) > INLINE_DEPTH:
-            raise _TooMuch("emphasis nested too deep")
+        children = token.children
+        if children and len(children) > INLINE_DEPTH and max(child.level for child in children) > INLINE_DEPTH:
+            raise TooMuch("emphasis nested too deep")
 
 
 def _parser() -> MarkdownIt:
@@ -189,20 +140,29 @@ _MD = _parser()
 
 
 def render_section(text: str, references: References) -> list[str]:
-    """The blocks of a section; links of definitions found in it are added to `references`."""
-    if len(text) > SECTION_CHARS:
-        return plain(text, "too long to be read as Markdown")
-    if "|" in text and (max(line.count("|") for line in text.split("\n")) + 1) * text.count("\n") > CELLS:
-        return plain(text, "a table with too many cells")
-    env: dict[str, Any] = {"references": references}
+    """The blocks of a section; definitions of links found in it are added to `references`."""
     try:
-        tokens = _MD.parse(text, env)
-    except _TooMuch as limit:
+        tokens = parse(text, references)
+    except TooMuch as limit:
         return plain(text, str(limit))
-    return [_WALL.clean(_MD.renderer.render(group, _MD.options, env)) for group in _groups(tokens)]
+    return [to_html(group) for group in group_blocks(tokens)]
 
 
-def _groups(tokens: list[Token]) -> list[list[Token]]:
+def parse(text: str, references: References) -> list[Token]:
+    """The tokens of a section; raises `TooMuch` beyond a limit."""
+    if len(text) > SECTION_CHARS and not FENCE.match(text.lstrip("\n")):
+        raise TooMuch("too long to be read as Markdown")
+    if "|" in text and (max(line.count("|") for line in text.split("\n")) + 1) * text.count("\n") > CELLS:
+        raise TooMuch("a table with too many cells")
+    return _MD.parse(text, {"references": references})
+
+
+def to_html(tokens: Sequence[Token]) -> str:
+    """Sanitized HTML of a block's tokens."""
+    return sanitize(str(_MD.renderer.render(tokens, _MD.options, {})))
+
+
+def group_blocks(tokens: list[Token]) -> list[list[Token]]:
     """The tokens of each block at the top level."""
     groups: list[list[Token]] = []
     for token in tokens:
@@ -214,12 +174,13 @@ def _groups(tokens: list[Token]) -> list[list[Token]]:
 
 def plain(text: str, why: str) -> list[str]:
     """Text as it is, in pieces, after a word why."""
-    word = f'<p class="why">Shown as plain text: {escape(why)}.</p>'
-    pieces = [text[at : at + PIECE_CHARS] for at in range(0, len(text), PIECE_CHARS)]
-    return [
-        _WALL.clean(word),
-        *(_WALL.clean(f'<pre class="plain" dir="auto">{escape(piece)}</pre>') for piece in pieces),
-    ]
+    word = sanitize(f'<p class="why">Shown as plain text: {escape(why)}.</p>')
+    return [word, *(plain_piece(text[at : at + PIECE_CHARS]) for at in range(0, len(text), PIECE_CHARS))]
+
+
+def plain_piece(text: str) -> str:
+    """A piece of text as it is."""
+    return sanitize(f'<pre class="plain" dir="auto">\n{escape(text, quote=False)}</pre>')
 
 
 def has_text(block: str) -> bool:

@@ -46,6 +46,11 @@ class Splitter:
         self._unsure = False  # whether a fence is open cannot be known: no more cuts
 
     @property
+    def in_fence(self) -> bool:
+        """Whether the open section is a fence."""
+        return bool(self._fence)
+
+    @property
     def open(self) -> str:
         return "".join(self._lines) + "".join(self._partial)
 
