@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -25,7 +25,9 @@ from playground.ui.markdown.wall import sanitize
 
 _MARKUP = re.compile(r"[*_~`\[\]!<&$\\]")
 _LINK = re.compile(r"(?:https?://|mailto:)[^\s]", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
+_URL = re.compile(r"(?<![\w/])https?://[A-Za-z0-9\[][-A-Za-z0-9._~!$&'()*+,;=:@/?#%\[\]]*")
+_NOT_LAST = ".,:;!?'*_~"
+_NOT_WRITTEN = re.compile(r'<div class="code-head">.*?</div>|<[^>]*>')
 _LEAVES = frozenset({"paragraph_open", "heading_open", "th_open", "td_open", "list_item_open"})
 _CONTAINERS = frozenset({"bullet_list_open", "ordered_list_open", "blockquote_open", "table_open"})
 
@@ -70,7 +72,7 @@ class _Renderer(RendererHTML):
     def math_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         token = tokens[idx]
         tail = f" {escape(token.info)}" if token.info else ""
-        return f'<div class="formula">{formulas.to_html(token.content, token.content, display=True)}{tail}</div>'
+        return f'<div class="formula">{formulas.to_html(token.content, token.meta["source"], display=True)}{tail}</div>'
 
     def table_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return f'<div class="table">{self.renderToken(tokens, idx, options, env)}'
@@ -124,6 +126,36 @@ def _check_inline_depth(state: StateCore) -> None:
             raise TooMuch("emphasis nested too deep")
 
 
+def _link_bare_urls(state: StateCore) -> None:
+    """Make links of `https://...` in text, as GitHub does; not of `www.` or names, which often are none."""
+    for token in state.tokens:
+        if token.children and "://" in token.content:
+            token.children = list(_with_links(token.children, state.md))
+
+
+def _with_links(children: list[Token], md: MarkdownIt) -> Iterator[Token]:
+    in_link = 0
+    for child in children:
+        in_link += child.nesting if child.type.startswith("link_") else 0
+        if child.type != "text" or in_link or "://" not in child.content:
+            yield child
+            continue
+        end = 0
+        for found in _URL.finditer(child.content):
+            url = found[0].rstrip(_NOT_LAST)
+            if url.endswith(")") and url.count(")") > url.count("("):
+                url = url[:-1].rstrip(_NOT_LAST)
+            yield _text(child.content[end : found.start()], child)
+            opening = Token("link_open", "a", 1, attrs={"href": md.normalizeLink(url)}, info="auto")
+            yield from (opening, _text(url, child), Token("link_close", "a", -1, info="auto"))
+            end = found.start() + len(url)
+        yield _text(child.content[end:], child)
+
+
+def _text(content: str, like: Token) -> Token:
+    return Token("text", "", 0, content=content, level=like.level)
+
+
 def _parser() -> MarkdownIt:
     md = MarkdownIt(
         "commonmark", {"html": False, "breaks": True, "xhtmlOut": False, "tasklists": True}, renderer_cls=_Renderer
@@ -132,6 +164,7 @@ def _parser() -> MarkdownIt:
     formulas.install(md)
     md.core.ruler.after("block", "limits", _limit_and_direct)
     md.core.ruler.after("inline", "inline_limits", _check_inline_depth)
+    md.core.ruler.push("bare_links", _link_bare_urls)
     md.validateLink = lambda url: bool(_LINK.match(url))  # type: ignore[method-assign]
     return md
 
@@ -184,5 +217,5 @@ def plain_piece(text: str) -> str:
 
 
 def has_text(block: str) -> bool:
-    """Whether a reader sees any letter or sign in a block."""
-    return bool(_TAG.sub("", block).replace("&nbsp;", " ").strip())
+    """Whether a reader sees any letter or sign of what was written."""
+    return bool(_NOT_WRITTEN.sub("", block).replace("&nbsp;", " ").strip())

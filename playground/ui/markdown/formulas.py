@@ -26,7 +26,16 @@ _CLOSERS = {
 }
 _TEX_SIGN = re.compile(r"[\\^_{}=<>+*]")
 _WORD = re.compile(r"[^\W\d_]{2}")
-_BLOCK_OPENS = re.compile(r"\$\$|\\\[|\\begin\{(?P<name>(?:equation|align|gather|multline|split|aligned|cases)\*?)\}")
+_ENVIRONMENT = re.compile(r"\\(?P<which>begin|end)\{(?P<name>[a-z]+)\*?\}(?P<columns>(?<=at\})\{\d+\})?")
+_INSTEAD = {
+    **dict.fromkeys(("align", "aligned", "alignat", "alignedat", "eqnarray", "flalign", "split"), "align*"),
+    **dict.fromkeys(("gather", "gathered", "multline"), "matrix"),
+    "dcases": "cases",
+    "rcases": "cases",
+}
+"""Environments that the converter does not know, or numbers: numbers would begin anew in each formula."""
+_UNSHOWN = re.compile(r"\\(?:label\{[^{}]*\}|nonumber(?![a-zA-Z])|notag(?![a-zA-Z]))")
+_BLOCK_OPENS = re.compile(r"\$\$|\\\[|\\begin\{(?P<name>(?:equation|align|alignat|gather|multline|eqnarray)\*?)\}")
 _ENDS_PARAGRAPH = re.compile(r"\n[ \t]*(?:\n|#{1,6}[ \t\n]|`{3}|~{3})")
 _MACROS = re.compile(
     r"\\(?:newcommand|renewcommand|def|gdef|edef|xdef|let|newenvironment|DeclareMathOperator)(?![a-zA-Z])"
@@ -106,6 +115,7 @@ def _read_block(state: StateBlock, start_line: int, end_line: int, silent: bool)
     token.content = whole if opens["name"] else whole[len(opens[0]) : whole.rindex(closer)]
     token.markup = opens[0]
     token.info = whole[whole.rindex(closer) + len(closer) :].strip()
+    token.meta["source"] = whole[: whole.rindex(closer) + len(closer)]
     token.map = [start_line, line + 1]
     state.line = line + 1
     return True
@@ -122,6 +132,7 @@ def to_mathml(tex: str, display: bool) -> str | None:
     """MathML of a formula; None where it is too long, too deep or broken, or defines macros."""
     if len(tex) > FORMULA_CHARS or _MACROS.search(tex):
         return None
+    tex = _ENVIRONMENT.sub(_replace_environment, _UNSHOWN.sub("", tex))
     from latex2mathml import converter, exceptions  # reads a table of symbols: only where somebody writes formulas
 
     try:
@@ -133,6 +144,11 @@ def to_mathml(tex: str, display: bool) -> str | None:
     for element in math.iter():
         _tidy(element)
     return Tree.tostring(math, encoding="unicode")
+
+
+def _replace_environment(found: re.Match[str]) -> str:
+    name = _INSTEAD.get(found["name"])
+    return f"\\{found['which']}{{{name}}}" if name else found[0]
 
 
 def _failures(exceptions: ModuleType) -> tuple[type[Exception], ...]:

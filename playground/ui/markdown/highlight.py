@@ -57,6 +57,7 @@ def colour(code: str, lexer: Lexer) -> str | None:
     """Code as HTML with a class for each kind of token; None where that may take long or would change the code."""
     if len(code) > HIGHLIGHTED_CHARS or _SLOW.search(code):
         return None
+    code += "\n"  # some lexers need the line end
     tokens = list(lexer.get_tokens(code))
     if "".join(text for _, text in tokens) != code:
         return None

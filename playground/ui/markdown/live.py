@@ -39,7 +39,7 @@ _SPECIAL = re.compile(r"[^\S ]|[\x00-\x1f\x7f-\xa0*_~`$\\<>&|#\[\]);\u2063]")
 _CLOSES = {")": "]", ";": "&", ">": "<", "]": "["}
 """What these could end they do end only where that stands open."""
 _OPENS = frozenset("*_~`$[<&")
-_STICKY = frozenset("*_~`$\\<&[]#|!")
+_STICKY = frozenset("*_~`$\\<&[]#|!/")
 """What comes after one of these may change what it means."""
 _LETTER = re.compile(r"[^\W\d_]")
 _FIRST_ITEM = re.compile(r"\n*(?:(?P<bullet>[-+*])|\d{1,9}(?P<number>[.)]))[ \t]+\S")
@@ -153,12 +153,16 @@ class _Unit:
             return self._in_code
         texts = [child.content for child in last.children if child.type == "text"]
         self._open = set("".join(texts)).intersection("*_~`$[]<&")
-        return last.children[-1].type == "text"
+        *before, end = last.children
+        may_go_on = bool(before) and before[-1].type == "link_close" and " " not in end.content  # with a URL
+        return end.type == "text" and not may_go_on
 
     def _is_text(self, new: str) -> bool:
         """Whether what comes next can be nothing but text, and closes nothing."""
         if self._in_code:
             return not any(sign in new for sign in ("\n", "`", "~", _END))
+        if "//" in self.text[-1:] + new:
+            return False  # a link begins
         marks = set(_SPECIAL.findall(new))
         for mark in marks:
             if mark in _OPENS:
