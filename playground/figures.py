@@ -190,9 +190,10 @@ def _disturbed(found: Interference) -> tuple[str, str]:
     who = most if takers[most] >= FELT else "too few CPUs"
     share = max(found.wait_share or 0, found.other_share or 0)
     waited = "an unknown part" if found.wait_share is None else f"{100 * found.wait_share:.0f} %"
-    return f"disturbed {100 * share:.0f} % by {who}", (
-        f"the model's threads waited {waited} of the time in which they wanted a CPU. {_takers(found)}. "
-        "Alone it would have been faster, so these times are in no median"
+    much = f"{100 * share:.{0 if share >= 0.2 else 1}f}"  # 10.2 % is over the limit, and 10 % would not be
+    return f"disturbed {much} % by {who}", (
+        f"the model's threads waited {waited} of the time in which they wanted a CPU. {_takers(found)}. These times "
+        "are left out of medians"
     )
 
 

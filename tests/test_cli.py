@@ -14,8 +14,8 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from playground import cli
-from playground.settings import ROOT
+from playground import cli, parts, settings
+from playground.settings import ROOT, Settings
 from playground.types import Interference, Timing, Usage
 
 SIDE_KEYS = [
@@ -159,6 +159,18 @@ def test_a_model_that_reads_images_gets_them_and_the_other_gets_the_text_only(ru
 def test_every_sampling_flag_is_taken(run: Run):
     flags = "--max-tokens 5 --temperature 0.5 --top-p 0.9 --seed 0 --no-thinking --system Brief. --threads 1".split()  # noqa: SIM905
     assert run(*ask("small", "large", *flags))[0] == 0
+
+
+@pytest.mark.parametrize(("flags", "threads"), [([], None), (["--threads", "3"], 3)])
+def test_without_a_page_models_may_use_every_cpu(
+    run: Run, monkeypatch: pytest.MonkeyPatch, flags: list[str], threads: int | None
+):
+    told: list[Settings] = []
+    assemble = parts.assemble
+    monkeypatch.setattr(parts, "assemble", lambda settings: told.append(settings) or assemble(settings))
+    assert run(*ask("small", "large", *flags))[0] == 0
+    assert [(each.page, each.threads) for each in told] == [(False, threads)]
+    assert settings.read([], {}).page
 
 
 # -- ask, for people --

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from playground import report, votes
 from playground.export import markdown, one
 from playground.export.one import Picture, Saved
-from playground.types import SIDES, Image, Memory, Message, ModelSpec, Sampling, Timing, Vote
+from playground.types import SIDES, Image, Interference, Memory, Message, ModelSpec, Sampling, Timing, Vote
 from tests.fakes import answer, comparison
 
 COMMONMARK = MarkdownIt("commonmark")
@@ -102,6 +102,17 @@ def test_all_that_belongs_to_a_comparison_is_in_it():
     assert "| temperature | 0.7 | the server's own |" in text
     assert "Right is better. Cast at 20" in text
     assert "Z, names hidden. Not counted: voted faster than one can read." in text
+
+
+def test_what_else_ran_and_how_many_threads_a_model_had_are_told():
+    shares = Interference(0.34, 0.45, 0.04, 0.01)
+    left = answer("small", "four", interference=shares, threads=3)
+    text = markdown.comparison(replace(saved(), comparison=comparison(left, answer("large", "4"))))
+    assert "| waited for CPU | 34 % | – |" in text
+    assert "| used by others | 45 % | – |" in text
+    assert "Disturbed 45 % by other programs." in text
+    assert ", 3 CPU threads. Done" in text
+    assert text.count("CPU thread") == 1
 
 
 def test_a_failed_side_says_why_in_one_line():

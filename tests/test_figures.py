@@ -202,6 +202,7 @@ def test_each_badge_has_its_explanation():
         (Interference(0.34, 0.41, 0.01, 0.0), "disturbed 41 % by other programs"),
         (Interference(0.50, 0.41, 0.30, 0.02), "disturbed 50 % by this app"),
         (Interference(0.05, 0.20, 0.01, 0.18), "disturbed 20 % by the host"),
+        (Interference(0.10, 0.102, 0.10, 0.0), "disturbed 10.2 % by this app"),
         (Interference(0.60, 0.009, 0.009, 0.0), "disturbed 60 % by too few CPUs"),
         (Interference(None, 0.41, 0.01, None, "no schedstat"), "disturbed 41 % by other programs"),
     ],

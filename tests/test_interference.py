@@ -28,6 +28,17 @@ MODEL, CHILD, APP = 50, 51, 10
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 
 
+def ticks(seconds: float) -> int:
+    return round(100 * seconds)
+
+
+def cpu_line(number: int, busy: float, idle: float, stolen: float) -> str:
+    """A line of /proc/stat with busy time of every kind; the guest's stands in the user's already."""
+    kind = ticks(busy) // 5
+    user = ticks(busy) - 4 * kind
+    return f"cpu{number} {user} {kind} {kind} {ticks(idle) - 1} 1 {kind} {kind} {ticks(stolen)} {user} 0"
+
+
 @dataclass
 class Proc:
     """A /proc of our own. Times are in seconds; `cpus` has (busy, idle, stolen) of each, `threads` (run, waited) by
@@ -41,15 +52,13 @@ class Proc:
     schedstat: bool = True
 
     def write(self) -> None:
-        rows = [
-            f"cpu{n} {round(100 * busy)} 0 0 {round(100 * idle)} 0 0 0 {round(100 * stolen)} 0 0"
-            for n, (busy, idle, stolen) in enumerate(self.cpus)
-        ]
+        rows = [cpu_line(n, *times) for n, times in enumerate(self.cpus)]
         (self.root / "stat").write_text("\n".join(["cpu  1 2 3 4 5 6 7 8 0 0", *rows, "intr 1 2 3", ""]))
         for pid, seconds in self.billed.items():
             folder = self.root / str(pid)
             (folder / "task").mkdir(parents=True, exist_ok=True)
-            fields = ["S", *["0"] * 10, str(round(100 * seconds)), "0", *["0"] * 30]
+            system = ticks(seconds) // 3
+            fields = ["S", *["0"] * 10, str(ticks(seconds) - system), str(system), *["0"] * 30]
             (folder / "stat").write_text(f"{pid} (a (name) with ) in it) {' '.join(fields)}\n")
             (folder / "status").write_text(f"Name:\tx\nCpus_allowed:\t3\nCpus_allowed_list:\t{self.allowed}\n")
             for task in (folder / "task").iterdir():
@@ -257,6 +266,14 @@ def test_a_watch_that_measures_memory_only_claims_nothing_of_the_machine():
 
 
 # -- whatever the counters say --
+
+
+def test_only_what_came_between_two_readings_counts():
+    before = Reading(2, 1000.0, 600.0, 10.0, 300.0, 100.0, ran_s=200.0, waited_s=50.0)
+    after = Reading(2, 1020.0, 614.0, 11.0, 308.0, 102.0, ran_s=206.0, waited_s=52.0)
+    found = shares(before, after)
+    assert found == Interference(pytest.approx(0.25), pytest.approx(0.35), pytest.approx(0.1), pytest.approx(0.05))
+
 
 SECONDS = st.floats(0, 1e6)
 READINGS = st.builds(
