@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from contextvars import copy_context
 from dataclasses import replace
-from queue import Empty, SimpleQueue
 
 from playground.answer import (
     AnswerState,
@@ -31,12 +30,15 @@ from playground.engines.base import MemoryWatch, interfered, noticed, threads_of
 from playground.entrant import Entrant, Lane
 from playground.errors import PlaygroundError, PromptError
 from playground.line import Line
-from playground.types import SIDES, Answer, Comparison, Finished, Interference, Memory, Pacing, Side, other
+from playground.types import SIDES, Answer, Comparison, Delta, Finished, Interference, Memory, Pacing, Side, other
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 0.4
-"""A snapshot at least this often, changed or not: a page can only be stopped between two of them."""
+"""A snapshot at least this often, changed or not: whoever iterates can only stop between two of them."""
+
+WATCH_EVERY_S = 0.25
+"""How soon it is seen that nobody waits for the answers any more."""
 
 MEMORY_EVERY_S = 0.5
 MEMORY_SHARE = 0.01
@@ -65,7 +67,9 @@ class Race:
     ) -> None:
         self._lanes = {side: Lane(entrant) for side, entrant in entrants.items()}
         self._device = device or Line()
-        self._changes: SimpleQueue[tuple[Side, Change]] = SimpleQueue()
+        self._lock = threading.RLock()
+        self._changed, self._worked = threading.Event(), threading.Event()
+        self.ended = threading.Event()
         self.now = Comparison(
             battle_id=str(uuid.uuid4()),
             pacing=pacing,
@@ -90,6 +94,16 @@ class Race:
             raise ValueError(f"a race without a {side} entrant needs the comparison that holds its answer")
         return kept.side(side)
 
+    def start(self, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Begin; call it once. When `wanted` says that nobody waits for the answers any more, all work stops."""
+        _thread(self._watch, wanted, name="race").start()
+
+    def look(self) -> Comparison:
+        """The comparison as it is now; the same object until something changes. From any thread."""
+        with self._lock:
+            self._settle()
+            return self.now
+
     def stop(self, side: Side | None = None) -> None:
         """Stop one side, or both. From any thread; a side that has ended stays as it is."""
         for name, lane in self._lanes.items():
@@ -98,74 +112,82 @@ class Race:
                 if lane.stream:
                     lane.stream.close()
                 else:  # it waits for its turn or its model: its thread is busy, but the person need not wait for that
-                    self._changes.put((name, Stopped()))
+                    self._post(name, Stopped())
 
     def snapshots(self, every_s: Callable[[], float] = lambda: 1 / 15) -> Iterator[Comparison]:
-        """The comparison as it grows; the last one is final. `every_s` gives the pause before each, in seconds."""
-        runner = _thread(self._run, name="race")
-        runner.start()
-        memory_at = time.monotonic() + MEMORY_EVERY_S
+        """Begin, and give the comparison as it grows; the last one is final. `every_s` gives the pause before each, in
+        seconds. Leaving the loop in any way stops all work."""
+        self.start()
         try:
-            while not self.now.final:
+            while not self.look().final:
                 yield self.now
-                self._take(max(every_s(), 0.005))
-                if time.monotonic() >= memory_at and not self.now.final:
-                    memory_at = self._look_at_memory()
-            runner.join(LAST_READING_S)  # the last readings of memory come after the last text
-            self._drain()
-            yield self.now
+                self._changed.clear()
+                until = time.monotonic() + max(every_s(), 0.005)
+                self._changed.wait(max(until - time.monotonic(), HEARTBEAT_S))
+                if not self.look().final:
+                    time.sleep(max(0.0, until - time.monotonic()))
+            self.ended.wait(LAST_READING_S)  # the last readings of memory come after the last text
+            yield self.look()
         finally:
             self.stop()
 
-    # -- watcher: the thread that iterates snapshots() --
+    # -- what has come so far --
 
-    def _take(self, pause_s: float) -> None:
-        """Wait for changes, then for the rest of the pause, and apply all that have come."""
-        until = time.monotonic() + pause_s
-        try:
-            self._apply(*self._changes.get(timeout=max(pause_s, HEARTBEAT_S)))
-        except Empty:
-            return self._settle()
-        self._drain()
-        rest_s = until - time.monotonic()
-        if rest_s > 0 and not self.now.final:
-            time.sleep(rest_s)
-        return self._drain()
-
-    def _drain(self) -> None:
-        while not self._changes.empty():
-            self._apply(*self._changes.get_nowait())
-        self._settle()
-
-    def _apply(self, side: Side, change: Change) -> None:
-        self._states[side].apply(change)
+    def _post(self, side: Side, change: Change) -> None:
+        with self._lock:
+            self._states[side].apply(change)
+            if not isinstance(change, Delta):  # those come by the hundred, and alone they change nobody's state
+                self._settle()
+        self._changed.set()
 
     def _settle(self) -> None:
-        """Work out live figures, and whether the two sides stood in each other's way."""
+        """Work out live figures, and whether the two sides stood in each other's way. Holds the lock."""
         left, right = (self._states[side].snapshot() for side in SIDES)
         if self._share_device() and collide(left, right):
             for side in SIDES:
                 self._states[side].apply(Contended())
             left, right = (self._states[side].snapshot() for side in SIDES)
-        self.now = replace(self.now, left=left, right=right)
+        if left is not self.now.left or right is not self.now.right:
+            self.now = replace(self.now, left=left, right=right)
 
     def _share_device(self) -> bool:
         alone = len(self._lanes) < len(SIDES) or self.now.pacing == "in_turn"
         return not alone and all(lane.entrant.engine.local for lane in self._lanes.values())
 
+    # -- watcher: one thread for the race, which outlives its readers --
+
+    def _watch(self, wanted: Callable[[], bool]) -> None:
+        """Read memory until both sides have ended, and end them when nobody waits for them."""
+        _thread(self._run, name="race work").start()
+        memory_at = time.monotonic() + MEMORY_EVERY_S
+        while not self._worked.wait(WATCH_EVERY_S) and not self.look().final:
+            if not wanted():
+                self.stop()
+            elif time.monotonic() >= memory_at:
+                memory_at = self._look_at_memory()
+        self._worked.wait(LAST_READING_S)
+        self.look()
+        self.ended.set()
+        self._changed.set()
+
     def _look_at_memory(self) -> float:
         """Read what both hold; returns when to do so next."""
         began_s = time.monotonic()
         for side, lane in self._lanes.items():
-            if lane.watch and not self.now.side(side).final:
-                self._apply(side, _measured(lane.watch))
-        self._settle()
+            if lane.watch and not self._states[side].final:
+                self._post(side, _measured(lane.watch))
         now_s = time.monotonic()
         return now_s + max(MEMORY_EVERY_S, (now_s - began_s) / MEMORY_SHARE)
 
-    # -- runner: one thread for the race, and one reader per side --
+    # -- work: a thread that runs the sides, and one reader per side where they run together --
 
     def _run(self) -> None:
+        try:
+            self._run_sides()
+        finally:
+            self._worked.set()
+
+    def _run_sides(self) -> None:
         if self.now.pacing == "in_turn":
             for side in (self.now.first_side, other(self.now.first_side)):
                 if side in self._lanes:
@@ -199,7 +221,7 @@ class Race:
 
     def _post_all(self, sides: tuple[Side, ...], change: Change) -> None:
         for side in sides:
-            self._changes.put((side, change))
+            self._post(side, change)
 
     def _fetch(self, side: Side) -> None:
         """Bring one side's weights here: that takes the network, not the machine."""
@@ -209,7 +231,7 @@ class Race:
                 raise PromptError(lane.entrant.refusal)
             with closing(lane.entrant.fetch()) as fetching:
                 for loading in fetching:
-                    self._changes.put((side, loading))
+                    self._post(side, loading)
                     if lane.stopping.is_set():
                         return
 
@@ -221,7 +243,7 @@ class Race:
         with self._failing(side, lane):
             with self._place(side, lane), lane.entrant.using():
                 last = self._prepare(side, lane) and self._read(side, lane)
-            self._changes.put((side, last if last else Stopped()))
+            self._post(side, last if last else Stopped())
 
     @contextmanager
     def _failing(self, side: Side, lane: Lane) -> Iterator[None]:
@@ -230,20 +252,18 @@ class Race:
             yield
         except PlaygroundError as error:
             lane.failed = True
-            self._changes.put((side, Failed(str(error))))
+            self._post(side, Failed(str(error)))
         except Exception as error:  # the edge of a thread: a bug in one side must not hurt the other
             log.exception("%s: unexpected error", lane.entrant.engine.spec.key)
             lane.failed = True
-            self._changes.put(
-                (side, Failed(f"Something unexpected happened ({error}); the app's log has the details."))
-            )
+            self._post(side, Failed(f"Something unexpected happened ({error}); the app's log has the details."))
 
     def _place(self, side: Side, lane: Lane) -> AbstractContextManager[object]:
         """Hold one of the places of this side's server, if it has only so many. A stopped side waits no longer."""
         line = lane.entrant.line
         if line is None:
             return nullcontext()
-        return line.place(lambda ahead: self._changes.put((side, Held(ahead, server=True))), lane.stopping.is_set)
+        return line.place(lambda ahead: self._post(side, Held(ahead, server=True)), lane.stopping.is_set)
 
     def _prepare(self, side: Side, lane: Lane) -> bool:
         """Load the model if need be; False when a person stopped waiting for it (the load itself goes on)."""
@@ -252,11 +272,11 @@ class Race:
         started_s, loaded = time.monotonic(), False
         for loading in lane.entrant.engine.prepare():
             loaded = True
-            self._changes.put((side, loading))
+            self._post(side, loading)
             if lane.stopping.is_set():
                 return False
         engine, took_s = lane.entrant.engine, time.monotonic() - started_s
-        self._changes.put((side, Ready(took_s if loaded else None, engine.cold(), noticed(engine))))
+        self._post(side, Ready(took_s if loaded else None, engine.cold(), noticed(engine)))
         return not lane.stopping.is_set()
 
     def _read(self, side: Side, lane: Lane) -> Finished | None:
@@ -270,13 +290,13 @@ class Race:
                 for event in lane.stream:
                     if isinstance(event, Finished):
                         return event
-                    self._changes.put((side, event))
+                    self._post(side, event)
             return None
         finally:
-            self._changes.put((side, _measured(lane.watch)))
+            self._post(side, _measured(lane.watch))
 
 
-def _thread(work: Callable[..., None], *args: Side, name: str | None = None) -> threading.Thread:
+def _thread(work: Callable[..., None], *args: object, name: str | None = None) -> threading.Thread:
     """A thread that knows on whose behalf it works: who lends a GPU asks the context of the visitor's request."""
     return threading.Thread(target=copy_context().run, args=(work, *args), name=name, daemon=True)
 

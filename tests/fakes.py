@@ -67,8 +67,8 @@ class ScriptedEngine:
         self.ended = threading.Event()
         self.ready = not loading
         self.watch = ScriptedWatch(memory_error)
-        self._script, self._loading = tuple(script), tuple(loading)
-        self._usage = usage or Usage(answer_tokens=len(self._script), source="server")
+        self.script, self._loading = tuple(script), tuple(loading)
+        self._usage = usage or Usage(answer_tokens=len(self.script), source="server")
         self._was_asked = False
 
     def prepare(self) -> Iterator[Loading]:
@@ -107,7 +107,7 @@ class ScriptedEngine:
         yield Finished("stop", self._usage, time.monotonic())
 
     def _play(self, stopped: threading.Event) -> Iterator[Delta]:
-        for step in self._script:
+        for step in self.script:
             if isinstance(step, Exception):
                 raise step
             if isinstance(step, threading.Event):

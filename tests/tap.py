@@ -1,4 +1,5 @@
-"""A tap on the line between browser and app: it passes every byte on and keeps those that the app sent. Not a test."""
+"""A tap on the line between browser and app: it passes every byte on, keeps those that the app sent, and can cut the
+line. Not a test itself."""
 
 from __future__ import annotations
 
@@ -16,13 +17,26 @@ class Tap:
 
     def __init__(self) -> None:
         self._streams: list[bytearray] = []
+        self._ends: list[socket.socket] = []
         self._lock = threading.Lock()
 
-    def stream(self) -> bytearray:
-        """Where one more connection's bytes go."""
+    def stream(self, end: socket.socket) -> bytearray:
+        """Where the bytes of one more connection go."""
         with self._lock:
             self._streams.append(bytearray())
+            self._ends.append(end)
             return self._streams[-1]
+
+    def cut(self, kind: bytes) -> int:
+        """Break every connection that this has come through lately, wherever it is; how many were open."""
+        with self._lock:
+            found = [end for stream, end in zip(self._streams, self._ends, strict=True) if kind in stream]
+        count = 0
+        for end in found:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+                count += 1
+        return count
 
     def received(self, since: dict[int, int] | None = None) -> bytes:
         """All bytes, or those since a mark, each connection's together."""
@@ -68,7 +82,7 @@ def tapped(url: str) -> Iterator[tuple[str, Tap]]:
             while True:
                 near, _ = door.accept()
                 far = socket.create_connection(("127.0.0.1", port))
-                threading.Thread(target=_join, args=(near, far, tap.stream()), daemon=True).start()
+                threading.Thread(target=_join, args=(near, far, tap.stream(near)), daemon=True).start()
 
     threading.Thread(target=serve, daemon=True).start()
     try:

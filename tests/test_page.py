@@ -103,7 +103,7 @@ def test_code_keeps_its_indent_and_formulas_are_set(visit: Callable[..., object]
     ask(tab, "Show me code.")
     finished(tab)
     assert "    return 2 * x" in answer(tab, "left").locator("pre").inner_text()
-    playwright.expect(answer(tab, "left").locator(".katex").first).to_be_visible()
+    playwright.expect(answer(tab, "left").locator("math").first).to_be_visible()
 
 
 def test_thinking_is_folded_apart_from_the_answer(visit: Callable[..., object], url: str) -> None:
@@ -111,7 +111,7 @@ def test_thinking_is_folded_apart_from_the_answer(visit: Callable[..., object], 
     ask(tab, "think about 2 + 2")
     finished(tab)
     playwright.expect(answer(tab, "left")).to_contain_text("The answer is 4.")
-    playwright.expect(answer(tab, "left").get_by_text("Thinking")).to_be_visible()
+    playwright.expect(answer(tab, "left").get_by_text("Thought for")).to_be_visible()
     playwright.expect(answer(tab, "left").get_by_text("let me see")).to_be_hidden()
 
 

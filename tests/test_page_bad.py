@@ -118,15 +118,15 @@ def hostile(visit: Callable[..., object], url: str) -> object:
     choose(tab, "right", "Failing")
     ask(tab, HOSTILE)
     finished(tab)
-    playwright.expect(answer(tab, "left").locator(".chat .prose").last).to_contain_text("and more")
+    playwright.expect(answer(tab, "left").locator(".answer-body > .markdown").last).to_contain_text("and more")
     return tab
 
 
 def test_what_a_model_or_a_person_writes_is_never_run(hostile: object) -> None:
     assert hostile.evaluate("window.hacked === undefined")
-    answer(hostile, "left").get_by_text("Thinking").click()
+    answer(hostile, "left").get_by_text("Thought for").click()
     playwright.expect(answer(hostile, "left").get_by_text("bold")).to_have_count(2)  # the thought is there now, too
-    live = hostile.locator("a[href^='javascript'], [onerror], .chat script, .chat iframe, style#injected")
+    live = hostile.locator("a[href^='javascript'], [onerror], .markdown script, .markdown iframe, style#injected")
     assert [element.evaluate("it => it.outerHTML") for element in live.all()] == []
     assert hostile.evaluate("window.hacked === undefined")
     playwright.expect(hostile.get_by_role("button", name="Send", exact=True)).to_be_visible()
@@ -138,7 +138,7 @@ def test_markup_in_a_prompt_and_in_an_error_is_shown_as_text(hostile: object) ->
 
 
 def test_markup_in_an_answer_is_shown_as_text(hostile: object) -> None:
-    assert hostile.locator("#injected, .answer .chat .prose img").count() == 0
+    assert hostile.locator("#injected, .answer .markdown img").count() == 0
 
 
 def test_a_prompt_of_a_megabyte_is_answered(

@@ -67,18 +67,18 @@ def brief(tab: object) -> None:
 
 
 def said(tab: object, side: str) -> object:
-    return answer(tab, side).locator(".chat .prose").last
+    return answer(tab, side).locator(".answer-body > .markdown").last
 
 
 def begun(tab: object, side: str) -> None:
     """Text of that side has come, told within a frame: looking now and then may miss all of a quick answer."""
-    newest = f"[...document.querySelectorAll('.answer.{side} .message-content')].at(-1)"
+    newest = f"document.querySelector('.answer.{side} .answer-body > .markdown')"
     tab.wait_for_function(f"/\\w/.test({newest}?.innerText ?? '')", timeout=2 * LONG_S)
 
 
 def first_words(tab: object) -> None:
     """Text of one side has come."""
-    prose = tab.locator(".answer .chat .prose").filter(has_text=re.compile(r"\w\w"))
+    prose = tab.locator(".answer .markdown").filter(has_text=re.compile(r"\w\w"))
     playwright.expect(prose.first).to_be_visible(timeout=2 * LONG_S)
 
 

@@ -56,7 +56,7 @@ def test_an_answer_of_a_base_model_says_that_it_is_one(
     playwright.expect(left.get_by_role("note")).to_have_text(
         "A base model: it has no chat template, so it continues your text and does not answer it."
     )
-    playwright.expect(left.locator(".chat .prose").last).not_to_be_empty()
+    playwright.expect(left.locator(".answer-body > .markdown").last).not_to_be_empty()
     playwright.expect(right).to_contain_text("Certainly, it is blue.")
     playwright.expect(right.get_by_role("note")).to_have_count(0)
 

@@ -19,6 +19,7 @@ from playground.ui.casting import Ask
 from playground.ui.saving import FORMATS, saved
 from playground.ui.visit import Visit
 from tests.fakes import ScriptedEngine, stand_in
+from tests.following import ended
 
 KEYS = ("kestrel", "marlin")
 ROWS = "".join(
@@ -48,8 +49,7 @@ def asking(**changes: object) -> Ask:
 
 def run(visit: Visit, ask: Ask) -> None:
     visit.start(ask)
-    for _ in visit.follow(lambda: 0.01):
-        pass
+    ended(visit)
 
 
 def test_what_is_saved_is_what_was_asked_sent_answered_and_voted(visit: Visit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 
 from playground.pairs import Pair
 from playground.types import (
+    SIDES,
     Answer,
     Comparison,
     EngineState,
     Interference,
     Loading,
     Memory,
+    Message,
     ModelSpec,
     Prompt,
     Stamps,
@@ -75,37 +78,80 @@ def test_a_long_prompt_is_shown_in_part_with_its_length() -> None:
     assert "1,000,000 characters in all" in html
 
 
-def test_text_for_the_chat_is_never_a_plain_string() -> None:
-    (message,) = show.messages(replace(DONE, text="if x:\n\treturn"))
-    assert message["content"] == [{"type": "text", "text": "if x:\n\treturn"}]
+def values(answer: Answer, spec: ModelSpec | None = SPEC) -> dict[str, str]:
+    return show.side_values("left", answer, spec)
 
 
-def test_what_json_cannot_hold_never_reaches_the_page() -> None:
-    (message,) = show.messages(replace(DONE, text="a\ud800b\x00"))
-    assert message["content"] == [{"type": "text", "text": "a\ufffdb\ufffd"}]
-
-
-def test_thinking_stands_apart_with_its_duration_and_is_pending_while_it_lasts() -> None:
+def test_thinking_stands_apart_with_its_duration_and_is_open_while_it_lasts() -> None:
     stamps = Stamps(0.0, 0.5, 2.0, 2.5, chunks=4)
-    thought, said = show.messages(replace(DONE, reasoning="hm", stamps=stamps))
-    assert thought["metadata"] == {"title": "Thinking", "status": "done", "duration": 1.5}
-    assert said["content"][0]["text"] == "Hello"
-    (now,) = show.messages(replace(DONE, reasoning="hm", text="", status="thinking"))
-    assert now["metadata"]["status"] == "pending"
+    thought = values(replace(DONE, reasoning="hm", stamps=stamps))
+    assert (thought["thought"], thought["thought-label"]) == ("folded", "Thought for 1.5 s")
+    now = values(replace(DONE, reasoning="hm", text="", status="thinking"))
+    assert (now["thought"], now["thought-label"]) == ("open", "Thinking…")
+    assert (values(DONE)["thought"], values(DONE)["thought-label"]) == ("", "")
 
 
-def test_the_tape_shows_both_sides_and_the_longer_bar_is_the_larger_value() -> None:
-    html = show.tape(PAIR)
-    assert "0.50" in html
-    assert "0.25" in html
-    assert html.index("width:100%") < html.index("width:50%")
+def test_an_answer_carries_the_name_of_the_model_that_wrote_it_and_a_hidden_one_does_not() -> None:
+    spec = replace(SPEC, title="A <b> title", engine="llama.cpp", quantization="Q4")
+    assert values(DONE, spec)["by"] == "A &lt;b&gt; title <small>llama.cpp · Q4</small>"
+    assert values(DONE, None)["by"] == "Left: a hidden model"
+
+
+def test_an_answer_can_be_copied_as_it_was_written_when_it_has_ended() -> None:
+    assert values(replace(DONE, text="**a**"))["source"] == "**a**"
+    assert values(replace(DONE, status="writing"))["source"] == ""
+
+
+def test_every_value_has_its_place_in_the_page() -> None:
+    shells = "".join(
+        [show.tape_shell(), *(make(side) for make in (show.answer_shell, show.foot_shell) for side in SIDES)]
+    )
+    places = set(re.findall(r'data-(?:live|cell|thought|copies)="([^"]+)"', shells))
+    sent = {f"{side}.{key}" for side in SIDES for key in show.side_values(side, DONE, SPEC)}
+    sent |= set(show.race_values(PAIR))
+    on_body = {"race", "sealed", "left.status", "right.status"}
+    assert sent - on_body == places
+    assert set(re.findall(r'data-blocks="([^"]+)"', shells)) == {
+        f"{s}.{t}" for s in SIDES for t in ("text", "thought-text")
+    }
+
+
+def test_figures_face_each_other_and_the_longer_bar_is_the_larger_value() -> None:
+    cells = show.race_values(PAIR)
+    assert cells["cell.0.left"][:3] == ["0.50", "s", 100]
+    assert cells["cell.0.right"][:3] == ["0.25", "s", 50]
 
 
 def test_an_unknown_figure_is_a_dash_with_its_reason() -> None:
     nothing = Answer("m", elsewhere=True, status="done", memory=Memory(reason="runs elsewhere"))
-    html = show.tape(replace(PAIR, left=nothing))
-    assert "–" in html
-    assert "Runs elsewhere." in html
+    text, unit, width, why = show.race_values(replace(PAIR, left=nothing))["cell.3.left"]
+    assert (text, unit, width) == ("–", "", 0)
+    assert "Runs elsewhere." in why
+
+
+def test_while_names_are_sealed_no_figure_is_sent() -> None:
+    sent = show.race_values(PAIR, sealed=True)
+    assert [key for key in sent if key.startswith("cell.")] == []
+    assert sent["pacing"] == "Names and figures come with your vote."
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "said"),
+    [
+        ("writing", "reading", ""),
+        ("done", "writing", "Left answered."),
+        ("done", "done", "Left answered. Right answered. Both answered: which is better?"),
+        ("failed", "stopped", "Left failed. Right was stopped."),
+    ],
+)
+def test_a_screen_reader_is_told_who_has_ended(left: str, right: str, said: str) -> None:
+    assert show.said(replace(PAIR, left=replace(DONE, status=left), right=replace(DONE, status=right))) == said
+
+
+def test_earlier_turns_are_rendered_as_answers_are_and_questions_stay_as_typed() -> None:
+    html = show.earlier([Message("user", "**a** <b>"), Message("assistant", "**a** <b>\x00")], "left")
+    assert "**a** &lt;b&gt;</div>" in html
+    assert "<strong>a</strong> &lt;b&gt;\ufffd" in html
 
 
 @pytest.mark.parametrize(
@@ -153,7 +199,7 @@ def test_what_the_person_should_know_while_it_comes_is_text() -> None:
 
 def test_an_answer_that_was_cut_says_so() -> None:
     cut = replace(DONE, finish_reason="length")
-    assert "cut off at max tokens" in show.foot(cut, replace(PAIR, left=cut))
+    assert "cut off at max tokens" in show.foot(cut)
 
 
 @pytest.mark.parametrize("watchers", [1, 5, 25, 100])
@@ -196,9 +242,9 @@ CLAIM = "everything else took at most 10 % of the CPUs"
 
 
 def test_the_line_above_the_figures_claims_of_the_machine_only_what_was_measured_of_both():
-    said = show.tape(Comparison("b", "in_turn", "right", CALM, CALM))
+    said = show.pacing(Comparison("b", "in_turn", "right", CALM, CALM))
     assert f"one after the other, right first; {CLAIM}" in said
-    together = show.tape(Comparison("b", "together", "left", CALM, CALM))
+    together = show.pacing(Comparison("b", "together", "left", CALM, CALM))
     assert "asked at the same time" in together
     assert CLAIM not in together
 
@@ -218,4 +264,4 @@ def test_the_line_above_the_figures_claims_of_the_machine_only_what_was_measured
 )
 def test_where_one_side_was_disturbed_or_not_measured_nothing_is_claimed(other: Answer):
     for left, right in ((CALM, other), (other, CALM)):
-        assert "one after the other, left first</p>" in show.tape(Comparison("b", "in_turn", "left", left, right))
+        assert show.pacing(Comparison("b", "in_turn", "left", left, right)) == "one after the other, left first"

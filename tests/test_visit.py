@@ -15,8 +15,9 @@ from playground.parts import Parts
 from playground.settings import Settings
 from playground.types import SIDES, Prompt, Sampling, Side
 from playground.ui.casting import Ask
-from playground.ui.visit import Visit, Visitors
+from playground.ui.visit import UNWATCHED_S, Visit, Visitors
 from tests.fakes import ScriptedEngine, stand_in
+from tests.following import ended, follow
 
 ROWS = "".join(
     f'[[model]]\nkey = "{key}"\ntitle = "{key.title()}"\nengine = "openai"\nbase_url = "http://example.invalid"\n'
@@ -48,8 +49,7 @@ def asking(text: str, **changes: object) -> Ask:
 
 
 def run(visit: Visit) -> None:
-    for _ in visit.follow(lambda: 0.01):
-        pass
+    ended(visit)
 
 
 def test_each_side_remembers_its_own_words(house: Parts) -> None:
@@ -96,7 +96,8 @@ def test_a_system_prompt_and_sampling_of_one_side_reach_that_side_only(house: Pa
 
 
 def test_nothing_new_starts_while_an_answer_is_written(house: Parts) -> None:
-    visit = with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    gate = threading.Event()
+    visit = with_engines(house, quick=ScriptedEngine("quick", [(0.0, "a"), gate]), slow=ScriptedEngine("slow"))
     visit.start(asking("First?"))
     with pytest.raises(PromptError, match="press Stop"):
         visit.start(asking("Second?"))
@@ -104,6 +105,7 @@ def test_nothing_new_starts_while_an_answer_is_written(house: Parts) -> None:
         visit.retry("left")
     with pytest.raises(VoteError, match="must be finished"):
         visit.vote("tie")
+    gate.set()
     run(visit)
     visit.vote("tie")
     assert visit.winner == "tie"
@@ -120,30 +122,74 @@ def test_a_prompt_that_is_refused_changes_nothing(house: Parts) -> None:
     assert visit.turn == 1
 
 
-def test_a_race_is_run_once_even_when_two_handlers_ask_for_it(house: Parts) -> None:
-    quick = ScriptedEngine("quick")
-    visit = with_engines(house, quick=quick, slow=ScriptedEngine("slow"))
-    visit.start(asking("First?"))
-    run(visit)
-    run(visit)
-    assert len(quick.asked) == 1
+ENDLESS = [(0.01, f"word{n} ") for n in range(2000)]
 
 
-def test_leaving_in_mid_answer_stops_the_work_and_lets_the_tab_ask_again(house: Parts) -> None:
-    endless = [(0.01, f"word{n} ") for n in range(2000)]
-    quick, slow = ScriptedEngine("quick", endless), ScriptedEngine("slow", endless)
+def test_when_no_page_follows_any_more_the_work_stops_and_the_tab_can_ask_again(house: Parts) -> None:
+    quick, slow = ScriptedEngine("quick", ENDLESS), ScriptedEngine("slow", ENDLESS)
     visit = with_engines(house, quick=quick, slow=slow)
+    now_s = 0.0
+    visit.clock = lambda: now_s
     visit.start(asking("First?"))
-    followed = visit.follow(lambda: 0.01)
-    for now in followed:
+    for now in follow(visit):
         if now.left.text and now.right.text:
             break
-    followed.close()
+    now_s = UNWATCHED_S + 1
     assert quick.aborted.wait(20)
     assert slow.aborted.wait(20)
-    assert visit.comparison
-    assert visit.comparison.left.status == "stopped"
+    assert ended(visit).left.status == "stopped"
     visit.start(asking("Second?"))
+    visit.stop()
+
+
+def test_a_page_that_is_loaded_again_in_time_takes_its_comparison_up(house: Parts) -> None:
+    with_engines(house, quick=ScriptedEngine("quick", ENDLESS), slow=ScriptedEngine("slow", ENDLESS))
+    visitors = Visitors(house)
+    visit = visitors.of("before")
+    visit.start(asking("First?"))
+    visit.ticket = "ticket"
+    assert visitors.resume("another", "after") is None
+    assert visitors.resume("", "after") is None
+    with visit.watched():
+        assert visitors.resume("ticket", "copy") is None, "the page is open still, in another tab"
+    assert visitors.resume("ticket", "after") is visit
+    assert visitors.of("after") is visit
+    assert visitors.of("before") is not visit
+    assert not visit.ended
+    visit.stop()
+    visitors.of("new").start(asking("Second?"))
+    assert visitors.resume("ticket", "new") is None, "what this page has asked already is not thrown away"
+    visitors.of("new").stop()
+
+
+def test_only_so_many_conversations_are_kept_and_none_that_is_running_is_forgotten(
+    house: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playground.ui.visit.MOST_VISITS", 3)
+    with_engines(house, quick=ScriptedEngine("quick", ENDLESS), slow=ScriptedEngine("slow", ENDLESS))
+    visitors = Visitors(house)
+    busy = visitors.of("busy")
+    busy.start(asking("First?"))
+    others = [visitors.of(name) for name in ("one", "two")]
+    visitors.of("one")
+    visitors.of("three")
+    assert visitors.of("busy") is busy
+    assert visitors.of("one") is others[0]
+    assert visitors.of("two") is not others[1], "the one not used longest is forgotten"
+    busy.stop()
+
+
+@pytest.mark.parametrize(
+    ("changes", "every_s"),
+    [({}, None), ({"pacing": "in_turn"}, None), ({"hold": True}, 0.5), ({"pacing": "in_turn", "hold": True}, 0.5)],
+)
+def test_the_page_is_updated_as_often_as_its_settings_ask(
+    house: Parts, changes: dict[str, object], every_s: float | None
+) -> None:
+    visit = with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    visit.start(asking("First?", **changes))
+    assert visit.update_every_s == every_s
+    ended(visit)
 
 
 def test_after_the_vote_a_comparison_stays_as_it_is(house: Parts) -> None:
@@ -250,10 +296,8 @@ def test_a_double_click_is_one_vote(house: Parts) -> None:
     assert len(list(votes.read(house.book.path))) == 1
 
 
-def test_two_tabs_are_two_visits_and_a_closed_one_is_forgotten(house: Parts) -> None:
+def test_two_tabs_are_two_visits(house: Parts) -> None:
     visitors = Visitors(house)
     one = visitors.of("one")
     assert visitors.of("one") is one
     assert visitors.of("two") is not one
-    visitors.leave("one")
-    assert visitors.of("one") is not one

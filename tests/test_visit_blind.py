@@ -19,6 +19,7 @@ from playground.ui import saving
 from playground.ui.casting import Ask
 from playground.ui.visit import UNDO_S, Visit
 from tests.fakes import ScriptedEngine, stand_in
+from tests.following import follow
 
 KEYS = ("kestrel", "marlin", "osprey")
 ENDLESS = [(0.01, f"word{n} ") for n in range(3000)]
@@ -64,7 +65,7 @@ def asking(text: str = "What is 2 + 2?", **changes: object) -> Ask:
 
 
 def run(visit: Visit) -> list[Comparison]:
-    return list(visit.follow(lambda: 0.01))
+    return list(follow(visit))
 
 
 def asked(visit: Visit, text: str = "What is 2 + 2?", **changes: object) -> list[Comparison]:
@@ -226,11 +227,14 @@ def test_a_side_that_names_itself_is_stored_and_not_counted(house: Parts) -> Non
 
 
 def test_a_name_said_in_an_earlier_turn_or_before_a_retry_is_remembered(house: Parts) -> None:
-    visit = visit_with(house)
+    engines = {key: ScriptedEngine(key, [(0.0, "Four.")]) for key in KEYS}
+    visit = visit_with(house, **engines)
     asked(visit)
-    visit.comparison = replace(visit.comparison, left=replace(visit.comparison.left, text="I was made by ACME."))
-    visit.retry("left")
-    run(visit)
+    left = engines[seated(visit)["left"]]
+    for said in ("I was made by ACME.", "Four."):
+        left.script = [(0.0, said)]
+        visit.retry("left")
+        run(visit)
     asked(visit, "And 3 + 3?")
     vote(visit)
     assert "identity_leak: left said ACME" in rows(house)[0]["not_counted_reason"]
@@ -249,8 +253,9 @@ def test_a_name_in_an_open_comparison_is_no_leak(house: Parts) -> None:
 def test_answers_are_held_back_until_both_have_ended(house: Parts) -> None:
     visit = visit_with(house, kestrel=ScriptedEngine("kestrel", [(0.0, "Early."), (0.8, " Late.")]))
     seen = asked(visit, hold=True)
-    assert len(seen) >= 2
-    for now in seen[:-1]:
+    unfinished = [now for now in seen if not now.final]
+    assert unfinished
+    for now in unfinished:
         assert now.left == now.right, "whoever is quicker looks like the other"
         assert (now.left.text, now.left.status) == ("", "reading")
     assert all(seen[-1].side(side).text for side in SIDES)
@@ -259,7 +264,7 @@ def test_answers_are_held_back_until_both_have_ended(house: Parts) -> None:
 def early_visit(house: Parts, **changes: object) -> tuple[Visit, Iterator[Comparison]]:
     visit = visit_with(house, **{key: ScriptedEngine(key, ENDLESS) for key in KEYS})
     visit.start(asking(early=True, **changes))
-    followed = visit.follow(lambda: 0.01)
+    followed = follow(visit)
     for now in followed:
         if now.left.text and now.right.text:
             break
@@ -278,7 +283,7 @@ def test_an_early_vote_stops_the_loser_and_the_winner_goes_on(house: Parts) -> N
     assert (row["winner"], row["counted"]) == ("model_b", "false")
     assert row["not_counted_reason"] == "left stopped, right stopped; voted early"
     assert (row["decision_s"], "haste:unchecked" in row["checks"]) == ("", True)
-    followed.close()
+    visit.stop()
 
 
 def test_an_early_tie_stops_both(house: Parts) -> None:
@@ -296,7 +301,7 @@ def test_an_early_vote_that_is_not_stored_stops_nobody(house: Parts) -> None:
         visit.vote("model_a")
     assert visit.sealed
     assert not next(followed).final
-    followed.close()
+    visit.stop()
 
 
 def test_without_the_option_nobody_votes_early_and_with_it_not_before_both_have_spoken(house: Parts) -> None:

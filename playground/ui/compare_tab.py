@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,30 +12,36 @@ import gradio as gr
 from playground import asking
 from playground.errors import PlaygroundError
 from playground.parts import Parts
-from playground.types import SIDES, Message, ModelSpec, Prompt, Side, Winner
+from playground.types import SIDES, ModelSpec, Prompt, Side, Winner
 from playground.ui import booth, cards, frame, layout, pairing, settings_panel, show
 from playground.ui.casting import Ask
 from playground.ui.frame import Update
 from playground.ui.layout import Layout
-from playground.ui.pace import Pace
+from playground.ui.live import Feeds
 from playground.ui.visit import Visit, Visitors
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+FOLLOW_JS = "(ticket) => { window.live.follow(ticket); }"
+RESUME_JS = "(ticket) => { window.live.resume(ticket); }"
+LOOK_AGAIN_JS = "() => { window.live.refresh(); }"
+TICKET_JS = "async (_, ...rest) => [await window.live.stored(), ...rest]"
 
 
-def build(parts: Parts, visitors: Visitors, pace: Pace, blocks: gr.Blocks) -> Layout:
+def build(parts: Parts, visitors: Visitors, feeds: Feeds, blocks: gr.Blocks) -> Layout:
     """Lay the tab out and wire it."""
     tab = layout.build(parts)
-    _wire_race(tab, parts, visitors, pace)
+    _wire_asking(tab, parts, visitors, feeds)
+    _wire_ending(tab, parts, visitors)
     _wire_votes(tab, parts, visitors)
-    _wire_fresh(tab, parts, visitors)
+    _wire_fresh(tab, parts, visitors, feeds)
+    _wire_opening(tab, parts, visitors, feeds, blocks)
     if not parts.settings.blind:
-        _wire_pickers(tab, parts, blocks)
+        _wire_pickers(tab, parts)
     return tab
 
 
-def _wire_asking(tab: Layout, parts: Parts, visitors: Visitors) -> list[Any]:
-    """Send and Retry make a race. Returns their events, after which it can be followed."""
+def _wire_asking(tab: Layout, parts: Parts, visitors: Visitors, feeds: Feeds) -> None:
+    """Send and Retry begin a race, which the page then follows by its ticket."""
 
     def ask(request: gr.Request, signed_in: gr.OAuthToken | None, value: dict[str, Any], *rest: Any) -> Update:
         visit = visitors.of(request.session_hash)
@@ -44,7 +50,13 @@ def _wire_asking(tab: Layout, parts: Parts, visitors: Visitors) -> list[Any]:
             visit.start(wish, signed_in.token if signed_in else "")
         except PlaygroundError as error:
             return {tab.problem: show.problem(str(error), _who_can_see(parts, value, rest))}
-        return _opening(tab, visit, wish) | frame.ballot(tab, parts, visit)
+        return {
+            **_opening(tab, visit),
+            **frame.ballot(tab, parts, visit),
+            tab.live.ticket: feeds.open(visit),
+            tab.dock.prompt: {"text": "", "files": []},
+            tab.ticker: gr.update(active=_loads(parts, wish)),
+        }
 
     def retrying(side: Side) -> Callable[[gr.Request, gr.OAuthToken | None], Update]:
         def retry(request: gr.Request, signed_in: gr.OAuthToken | None) -> Update:
@@ -53,7 +65,7 @@ def _wire_asking(tab: Layout, parts: Parts, visitors: Visitors) -> list[Any]:
                 visit.retry(side, signed_in.token if signed_in else "")
             except PlaygroundError as error:
                 return {tab.problem: show.problem(str(error))}
-            return {tab.problem: ""} | frame.ballot(tab, parts, visit)
+            return {tab.problem: "", tab.live.ticket: feeds.open(visit)} | frame.ballot(tab, parts, visit)
 
         return retry
 
@@ -61,31 +73,21 @@ def _wire_asking(tab: Layout, parts: Parts, visitors: Visitors) -> list[Any]:
     how = [tab.pickers.pacing, tab.pickers.mode, dock.panel.hold, dock.panel.early]
     inputs = [dock.prompt, *models, *how, *dock.panel.fields]
     ballot = frame.ballot_parts(tab)
-    asked = gr.on(
-        [dock.prompt.submit, dock.send.click],
-        ask,
-        inputs,
-        [*_opening_parts(tab), *ballot],
-        trigger_mode="once",
-        **PRIVATE,
-    )
-    retried = [
-        answers.retries[side].click(retrying(side), None, [tab.problem, *ballot], trigger_mode="once", **PRIVATE)
-        for side in SIDES
-    ]
-    return [asked, *retried]
+    changed = [*_opening_parts(tab), *ballot, tab.live.ticket, tab.dock.prompt, tab.ticker]
+    begun = [gr.on([dock.prompt.submit, dock.send.click], ask, inputs, changed, trigger_mode="once", **PRIVATE)]
+    retried = [tab.problem, tab.live.ticket, *ballot]
+    begun += [answers.retries[s].click(retrying(s), None, retried, trigger_mode="once", **PRIVATE) for s in SIDES]
+    for event in begun:
+        event.then(None, tab.live.ticket, js=FOLLOW_JS, **PRIVATE)
 
 
-def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> None:
-    """A race streams; then the vote is open."""
+def _loads(parts: Parts, ask: Ask) -> bool:
+    """A card of a picker has a load to show. What a hidden model does would give it away."""
+    return not ask.blind and any(parts.pool.state(key).name in ("not_loaded", "loading") for key in ask.models.values())
 
-    def stream(request: gr.Request) -> Iterator[list[Any]]:
-        visit, now = visitors.of(request.session_hash), None
-        with pace.watching():
-            for now in visit.follow(pace.every_s):
-                yield frame.live(now, sealed=visit.sealed)
-        if now is None:  # nothing was started, or another handler of this tab streams it
-            yield [gr.skip()] * len(frame.live_parts(tab))
+
+def _wire_ending(tab: Layout, parts: Parts, visitors: Visitors) -> None:
+    """The vote is open when both sides have ended."""
 
     def finish(request: gr.Request, left: str, right: str) -> Update:
         visit = visitors.of(request.session_hash)
@@ -95,9 +97,7 @@ def _wire_race(tab: Layout, parts: Parts, visitors: Visitors, pace: Pace) -> Non
         return ended | frame.cards(tab, parts, left, right)
 
     models, changed = list(tab.pickers.models.values()), [*frame.ballot_parts(tab), *tab.pickers.cards.values()]
-    for begun in _wire_asking(tab, parts, visitors):
-        streamed = begun.then(stream, None, frame.live_parts(tab), **PRIVATE)
-        streamed.then(finish, models, [*changed, tab.ticker], **PRIVATE)
+    tab.live.ended.click(finish, models, [*changed, tab.ticker], **PRIVATE)
     _wire_stops(tab, visitors)
 
 
@@ -140,40 +140,73 @@ def _who_can_see(parts: Parts, value: dict[str, Any], rest: tuple[Any, ...]) -> 
     return [spec for spec in parts.catalog if spec.reads_images][:2]
 
 
-def _opening(tab: Layout, visit: Visit, wish: Ask) -> Update:
-    """What changes once when a race begins: the question moves from the box to above the answers."""
+def _opening(tab: Layout, visit: Visit) -> Update:
+    """What changes once when a race begins, or a page takes one up again: the question stands above the answers."""
     pictures = [cards.thumbnail(image) for image in visit.message.images] if visit.message else []
     values = [
         "",
         "",
         gr.update(visible=False),
         gr.update(visible=visit.turn > 1, label=f"Earlier turns ({visit.turn - 1})"),
-        *(_history(visit.histories[side]) for side in SIDES),
+        *(show.earlier(visit.histories[side], side) for side in SIDES),
         gr.update(visible=True),
-        show.asked(wish.prompt, pictures, visit.turn),
-        {"text": "", "files": []},
-        gr.update(active=not wish.blind),
+        show.asked(visit.ask.prompt, pictures, visit.turn) if visit.ask else "",
         gr.update(value=[], choices=[*booth.TAGS, *([booth.IMAGE_TAG] if pictures else [])]),
         "",
     ]
-    live = frame.live(visit.shown, sealed=visit.sealed) if visit.shown else []
-    return dict(zip(_opening_parts(tab), [*values, *live], strict=True))
+    return dict(zip(_opening_parts(tab), values, strict=True))
 
 
 def _opening_parts(tab: Layout) -> list[Any]:
-    answers = tab.answers
     once = [tab.problem, tab.pickers.why, tab.welcome, tab.earlier, *tab.histories.values()]
-    asked = [answers.result, answers.asked, tab.dock.prompt, tab.ticker, answers.tags, answers.words]
-    return [*once, *asked, *frame.live_parts(tab)]
+    return [*once, tab.answers.result, tab.answers.asked, tab.answers.tags, tab.answers.words]
 
 
-def _history(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
-    return [show.said(message.role, message.text) for message in messages]
+def _wire_opening(tab: Layout, parts: Parts, visitors: Visitors, feeds: Feeds, blocks: gr.Blocks) -> None:
+    """A page that is loaded again takes its comparison up; any other one shows what is known by now."""
+    pickers = tab.pickers
+    models = list(pickers.models.values())
+
+    def opened(request: gr.Request, ticket: str, left: str, right: str) -> Update:
+        if visit := visitors.resume(ticket or "", request.session_hash):
+            return resumed(visit)
+        if parts.settings.blind:
+            return {tab.problem: ""}
+        pair = parts.pair  # the page was built at the start; whether the Hub answers may be known by now
+        if (left, right) == (pair.left, pair.right):
+            return frame.cards(tab, parts, left, right)
+        chosen: Update = {pickers.models["left"]: pair.left, pickers.models["right"]: pair.right}
+        return chosen | _chosen(tab, parts, pair.left, pair.right) | {pickers.why: show.why(pair)}
+
+    def resumed(visit: Visit) -> Update:
+        found = _opening(tab, visit) | frame.ballot(tab, parts, visit) | {tab.live.ticket: feeds.open(visit)}
+        if parts.settings.blind or visit.ask is None:
+            return found
+        blind, keys = visit.ask.blind, visit.ask.models
+        found |= {pickers.mode: "blind" if blind else "open", pickers.row: gr.update(visible=not blind)}
+        if blind:
+            return found
+        chosen: Update = {pickers.models[side]: keys[side] for side in SIDES} | {pickers.pacing: visit.ask.pacing}
+        return found | chosen | frame.cards(tab, parts, keys["left"], keys["right"])
+
+    shown = [*_opening_parts(tab), *frame.ballot_parts(tab), tab.live.ticket, pickers.mode, pickers.row]
+    shown += [*models, *pickers.cards.values(), pickers.pacing, tab.ticker]
+    loaded = blocks.load(opened, [tab.live.ticket, *models], shown, js=TICKET_JS, **PRIVATE)
+    loaded.then(None, tab.live.ticket, js=RESUME_JS, **PRIVATE)
+
+
+def _chosen(tab: Layout, parts: Parts, left: str, right: str) -> Update:
+    """What follows from the choice of two models."""
+    pickers = tab.pickers
+    return frame.cards(tab, parts, left, right) | {
+        pickers.pacing: parts.default_pacing(left, right),
+        pickers.why: "",
+    }
 
 
 def _wire_votes(tab: Layout, parts: Parts, visitors: Visitors) -> None:
     answers = tab.answers
-    shown = [*frame.ballot_parts(tab), *frame.live_parts(tab)]
+    shown = frame.ballot_parts(tab)
 
     def voting(winner: Winner) -> Callable[[gr.Request, list[str], str], Update]:
         def vote(request: gr.Request, tags: list[str], words: str) -> Update:
@@ -182,7 +215,7 @@ def _wire_votes(tab: Layout, parts: Parts, visitors: Visitors) -> None:
                 visit.vote(winner, booth.reason(tags or [], words or ""))
             except PlaygroundError as error:
                 return frame.ballot(tab, parts, visit, str(error))
-            return frame.ballot(tab, parts, visit) | frame.still(tab, visit)
+            return frame.ballot(tab, parts, visit)
 
         return vote
 
@@ -195,59 +228,48 @@ def _wire_votes(tab: Layout, parts: Parts, visitors: Visitors) -> None:
         return frame.ballot(tab, parts, visit)
 
     for winner, button in answers.votes.items():
-        button.click(voting(winner), [answers.tags, answers.words], shown, trigger_mode="once", **PRIVATE)
-    answers.undo.click(undo, None, frame.ballot_parts(tab), trigger_mode="once", **PRIVATE)
+        voted = button.click(voting(winner), [answers.tags, answers.words], shown, trigger_mode="once", **PRIVATE)
+        voted.then(None, js=LOOK_AGAIN_JS, **PRIVATE)  # names and figures come with the vote
+    answers.undo.click(undo, None, shown, trigger_mode="once", **PRIVATE)
 
 
-def _wire_pickers(tab: Layout, parts: Parts, blocks: gr.Blocks) -> None:
+def _wire_pickers(tab: Layout, parts: Parts) -> None:
     pickers, models = tab.pickers, list(tab.pickers.models.values())
 
     def look(left: str, right: str) -> Update:
         return frame.cards(tab, parts, left, right)
-
-    def changed(left: str, right: str) -> Update:
-        return look(left, right) | {pickers.pacing: parts.default_pacing(left, right), pickers.why: ""}
 
     def picked(left: str, right: str) -> Update:
         found = {side: pairing.at_server(parts, key) for side, key in zip(SIDES, (left, right), strict=True)}
         said = next((sentence for _, sentence in found.values() if sentence), "")
         keys = [found[side][0].get("value", key) for side, key in zip(SIDES, (left, right), strict=True)]
         shown = {pickers.models[side]: gr.update(**update) for side, (update, _) in found.items() if update}
-        return changed(*keys) | shown | {tab.problem: show.problem(said) if said else ""}
+        return _chosen(tab, parts, *keys) | shown | {tab.problem: show.problem(said) if said else ""}
 
     def paired(name: str) -> Update:
         if not name:
             return {pickers.pairs: ""}
         pair = parts.choose(name)
         chosen: Update = {pickers.models["left"]: pair.left, pickers.models["right"]: pair.right, pickers.pairs: ""}
-        return chosen | changed(pair.left, pair.right) | {pickers.why: show.why(pair), tab.problem: ""}
+        return chosen | _chosen(tab, parts, pair.left, pair.right) | {pickers.why: show.why(pair), tab.problem: ""}
 
     def swapped(left: str, right: str) -> Update:
         return look(right, left) | {pickers.models["left"]: right, pickers.models["right"]: left, pickers.why: ""}
 
-    def opened(left: str, right: str) -> Update:
-        """The page was built at the start; whether the Hub answers may be known by now."""
-        pair = parts.pair
-        if (left, right) == (pair.left, pair.right):
-            return look(left, right)
-        chosen: Update = {pickers.models["left"]: pair.left, pickers.models["right"]: pair.right}
-        return chosen | changed(pair.left, pair.right) | {pickers.why: show.why(pair)}
-
     def offered(event: gr.EventData) -> Update:
         chosen: Update = {pickers.models["left"]: event.left, pickers.models["right"]: event.right, tab.problem: ""}
-        return chosen | changed(event.left, event.right)
+        return chosen | _chosen(tab, parts, event.left, event.right)
 
     shown = [*pickers.cards.values(), tab.ticker]
     touched = [*shown, *models, pickers.pacing, pickers.why, tab.problem]
     gr.on([m.input for m in models], picked, models, touched, **PRIVATE)
     pickers.pairs.input(paired, pickers.pairs, [*touched, pickers.pairs], **PRIVATE)
     pickers.swap.click(swapped, models, [*shown, *models, pickers.why], **PRIVATE)
-    blocks.load(opened, models, touched, **PRIVATE)
     tab.ticker.tick(look, models, shown, **PRIVATE)
     tab.problem.click(offered, None, touched, **PRIVATE)
 
 
-def _wire_fresh(tab: Layout, parts: Parts, visitors: Visitors) -> None:
+def _wire_fresh(tab: Layout, parts: Parts, visitors: Visitors, feeds: Feeds) -> None:
     """New, and the switch between open and blind, begin a new conversation."""
     pickers = tab.pickers
 
@@ -257,9 +279,11 @@ def _wire_fresh(tab: Layout, parts: Parts, visitors: Visitors) -> None:
             visit.forget()
         except PlaygroundError as error:
             return {tab.problem: show.problem(str(error))}
+        feeds.close(visit)
         blind = parts.settings.blind or mode == "blind"
         return {
             tab.problem: "",
+            tab.live.ticket: "",
             tab.answers.result: gr.update(visible=False),
             tab.earlier: gr.update(visible=False),
             tab.welcome: gr.update(visible=True),
@@ -272,6 +296,19 @@ def _wire_fresh(tab: Layout, parts: Parts, visitors: Visitors) -> None:
         done = begin(request, mode)
         return done if pickers.row in done else done | {pickers.mode: "open" if mode == "blind" else "blind"}
 
-    begun = [tab.problem, tab.answers.result, tab.earlier, tab.welcome, pickers.row, pickers.why, pickers.curtain]
-    tab.dock.fresh.click(begin, pickers.mode, begun, **PRIVATE)
-    pickers.mode.input(switch, pickers.mode, [*begun, pickers.mode], **PRIVATE)
+    begun = [
+        tab.problem,
+        tab.live.ticket,
+        tab.answers.result,
+        tab.earlier,
+        tab.welcome,
+        pickers.row,
+        pickers.why,
+        pickers.curtain,
+    ]
+    begins = [
+        tab.dock.fresh.click(begin, pickers.mode, begun, **PRIVATE),
+        pickers.mode.input(switch, pickers.mode, [*begun, pickers.mode], **PRIVATE),
+    ]
+    for event in begins:
+        event.then(None, tab.live.ticket, js=FOLLOW_JS, **PRIVATE)

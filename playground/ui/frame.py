@@ -1,9 +1,5 @@
-"""Knows what each part of the page shows at one moment of a comparison. Knows neither thread nor visitor.
-
-While answers stream, eight components are sent at every update, all of them whole: Gradio rebuilds each component that
-a handler leaves out or updates by property, which cost 19 ms an update with 29 outputs. What else depends on the state
-of a race (which buttons are there) follows from classes in that HTML, by `style.css`.
-"""
+"""Says what the parts of the page show that change when a comparison begins, ends or is voted on. What streams in
+between is sent by `live`."""
 
 from __future__ import annotations
 
@@ -12,36 +8,12 @@ from typing import Any
 import gradio as gr
 
 from playground.parts import Parts
-from playground.types import SIDES, Comparison
+from playground.types import SIDES
 from playground.ui import booth, show
 from playground.ui.layout import Layout
 from playground.ui.visit import Visit
 
 Update = dict[Any, Any]
-
-
-def live_parts(tab: Layout) -> list[Any]:
-    """The components of `live`, in its order."""
-    answers = tab.answers
-    return [*answers.panes.values(), *answers.chats.values(), *answers.feet.values(), answers.tape, answers.figures]
-
-
-def live(now: Comparison, *, sealed: bool = False) -> list[Any]:
-    """What streams: both panes, both answers, both feet, the figures (none while names are sealed)."""
-    sides = [now.side(side) for side in SIDES]
-    return [
-        *(show.pane(answer) for answer in sides),
-        *(show.messages(answer) for answer in sides),
-        *(show.foot(answer, now) for answer in sides),
-        show.no_tape(now) if sealed else show.tape(now),
-        "" if sealed else show.all_figures(now),
-    ]
-
-
-def still(tab: Layout, visit: Visit) -> Update:
-    """The same as an update, when nothing streams any more; nothing while a stream sends it anyway, and later."""
-    now = visit.shown
-    return dict(zip(live_parts(tab), live(now, sealed=visit.sealed), strict=True)) if now and now.final else {}
 
 
 def ballot_parts(tab: Layout) -> list[Any]:

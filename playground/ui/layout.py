@@ -19,17 +19,14 @@ MODES: list[Any] = [
     ("Open", "open"),
     ("Blind", "blind"),
 ]
+MOUNTED_JS = "window.live.mounted();"
+"""What Gradio has just put into the page is filled with what has come already."""
 VOTES: tuple[tuple[Winner, str, str], ...] = (
     ("model_a", "Left is better", "left"),
     ("model_b", "Right is better", "right"),
     ("tie", "Tie", "tie"),
     ("both_bad", "Both are bad", "bad"),
 )
-_LATEX: list[dict[str, str | bool]] = [
-    {"left": "$$", "right": "$$", "display": True},
-    {"left": r"\[", "right": r"\]", "display": True},
-    {"left": r"\(", "right": r"\)", "display": False},
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +46,12 @@ class Pickers:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """One comparison: what was asked, both answers, their figures."""
+    """One comparison: what was asked, both answers, their figures. What streams is not here: `live.js` writes it."""
 
     result: gr.Column
     asked: gr.HTML
-    panes: dict[Side, gr.HTML]
-    chats: dict[Side, gr.Chatbot]
-    feet: dict[Side, gr.HTML]
     stops: dict[Side, gr.Button]
     retries: dict[Side, gr.Button]
-    tape: gr.HTML
-    figures: gr.HTML
     votes: dict[Winner, gr.Button]
     tags: gr.CheckboxGroup
     words: gr.Textbox
@@ -81,17 +73,27 @@ class Dock:
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """How `live.js` and the handlers reach each other: `ticket` opens the live updates of this page, `ended` is pressed
+    by the script when both sides have ended. Neither is seen."""
+
+    ticket: gr.Textbox
+    ended: gr.Button
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """All that handlers read and write."""
 
     pickers: Pickers
     problem: gr.HTML
     earlier: gr.Accordion
-    histories: dict[Side, gr.Chatbot]
+    histories: dict[Side, gr.HTML]
     welcome: gr.HTML
     answers: Answers
     dock: Dock
     ticker: gr.Timer
+    live: Live
 
 
 def build(parts: Parts) -> Layout:
@@ -99,11 +101,15 @@ def build(parts: Parts) -> Layout:
     pickers = _pickers(parts)
     problem = gr.HTML(elem_classes="problem", js_on_load=show.TAKE_OFFER_JS)
     with gr.Accordion("Earlier turns", open=False, visible=False, elem_classes="earlier") as earlier, gr.Row():
-        histories = {side: _chat(f"Earlier {side}", side) for side in SIDES}
+        histories = {side: gr.HTML(elem_classes=["earlier-side", side]) for side in SIDES}
     welcome = gr.HTML(cards.welcome(parts.prompts), elem_classes="welcome", js_on_load=cards.PICK_PROMPT_JS)
     answers = _answers(parts)
     dock = _dock(parts)
-    return Layout(pickers, problem, earlier, histories, welcome, answers, dock, gr.Timer(1.0, active=False))
+    live = Live(
+        gr.Textbox(visible="hidden", container=False, elem_classes="live-ticket"),
+        gr.Button("Both have ended", visible="hidden", elem_id="race-ended"),
+    )
+    return Layout(pickers, problem, earlier, histories, welcome, answers, dock, gr.Timer(1.0, active=False), live)
 
 
 def _pickers(parts: Parts) -> Pickers:
@@ -144,21 +150,20 @@ def _pacing(parts: Parts) -> Pacing:
 
 
 def _answers(parts: Parts) -> Answers:
-    panes, chats, feet, stops, retries = {}, {}, {}, {}, {}
+    stops, retries = {}, {}
     with gr.Column(visible=False, elem_classes="result") as result:
         asked = gr.HTML()
         with gr.Row(elem_classes="cols"):
             for side in SIDES:
                 with gr.Column(elem_classes=["answer", side], min_width=120):
-                    panes[side] = gr.HTML(elem_classes="pane")
-                    chats[side] = _chat(f"{side.capitalize()} answer", side)
+                    gr.HTML(show.answer_shell(side), js_on_load=MOUNTED_JS, elem_classes="body")
                     with gr.Row(elem_classes="foot"):
-                        feet[side] = gr.HTML()
+                        gr.HTML(show.foot_shell(side), js_on_load=MOUNTED_JS)
                         stops[side] = gr.Button(f"Stop {side}", **_small("stop-side"))
                         retries[side] = gr.Button(f"Retry {side}", **_small("retry-side"))
-        tape = gr.HTML()
+        gr.HTML(show.tape_shell(), js_on_load=MOUNTED_JS)
         with gr.Accordion("All figures", open=False, elem_classes="all-figures"):
-            figures = gr.HTML()
+            gr.HTML('<div data-live="figures"></div>', js_on_load=MOUNTED_JS)
         with gr.Row(elem_classes="reasons"):
             tags = gr.CheckboxGroup([*booth.TAGS], label="Reasons", show_label=False, container=False,
                                     min_width=0, elem_classes="tags")  # fmt: skip
@@ -173,9 +178,7 @@ def _answers(parts: Parts) -> Answers:
         undo = gr.Button("Undo my vote", visible=False, **_small("undo"))
         settings = parts.settings
         gr.HTML(booth.consent(str(parts.book.path), log_texts=settings.log_texts, copied_to=settings.sync_to))
-    return Answers(
-        result, asked, panes, chats, feet, stops, retries, tape, figures, votes, tags, words, note, marks, reveal, undo
-    )
+    return Answers(result, asked, stops, retries, votes, tags, words, note, marks, reveal, undo)
 
 
 def _dock(parts: Parts) -> Dock:
@@ -207,20 +210,3 @@ def _dock(parts: Parts) -> Dock:
 
 def _small(*classes: str) -> dict[str, Any]:
     return {"min_width": 0, "scale": 0, "size": "sm", "elem_classes": ["quiet", *classes]}
-
-
-def _chat(label: str, side: Side) -> gr.Chatbot:
-    return gr.Chatbot(
-        label=label,
-        show_label=False,
-        container=False,
-        height=None,
-        autoscroll=False,
-        buttons=["copy"],
-        latex_delimiters=_LATEX,
-        allow_tags=False,
-        sanitize_html=True,
-        placeholder=" ",
-        layout="panel",
-        elem_classes=["chat", side],
-    )

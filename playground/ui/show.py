@@ -12,8 +12,19 @@ from typing import Any
 from playground import asking, figures
 from playground.figures import AT_A_GLANCE, FIGURES, Cell, Figure
 from playground.pairs import Pair
-from playground.types import DISTURBED_OVER, SIDES, Answer, Comparison, EngineState, Loading, ModelSpec, Prompt, Side
-from playground.ui.inert import inert
+from playground.types import (
+    DISTURBED_OVER,
+    SIDES,
+    Answer,
+    Comparison,
+    EngineState,
+    Loading,
+    Message,
+    ModelSpec,
+    Prompt,
+    Side,
+)
+from playground.ui import markdown
 
 LONGEST_ASKED = 2_000
 """Characters of a prompt that the page repeats; the whole of it goes to the models and into the vote."""
@@ -25,6 +36,8 @@ element.addEventListener("click", (event) => {
 });
 """
 HEADER = "<h1>Side by Side</h1>"
+GLANCE = tuple(figure for figure in FIGURES if figure.name in AT_A_GLANCE)
+"""The figures with bars."""
 
 _STATES = {"not_loaded": "not loaded", "ready": "ready", "elsewhere": "elsewhere", "failed": "failed"}
 _TONES = {"ready": "ok", "loading": "warn", "failed": "bad"}
@@ -96,18 +109,54 @@ def asked(prompt: Prompt, pictures: Sequence[str], turn: int) -> str:
     )
 
 
-def messages(answer: Answer) -> list[dict[str, Any]]:
-    """The answer as chat messages: thinking folded apart, then the text. Never a plain string: Gradio dedents those."""
-    shown: list[dict[str, Any]] = []
-    if answer.reasoning:
-        thinking = answer.status == "thinking"
-        meta: dict[str, Any] = {"title": "Thinking", "status": "pending" if thinking else "done"}
-        if (duration := thought_s(answer)) is not None:
-            meta["duration"] = round(duration, 1)
-        shown.append({"role": "assistant", "content": _text(answer.reasoning), "metadata": meta})
-    if answer.text:
-        shown.append({"role": "assistant", "content": _text(answer.text)})
-    return shown
+def answer_shell(side: Side) -> str:
+    """An empty answer, which `live.js` fills by the values of `side_values` and by blocks of Markdown."""
+    return (
+        f'<section class="answer-body" aria-label="{side.capitalize()} answer">'
+        f'<h3 class="by" data-live="{side}.by"></h3><div class="pane" data-live="{side}.pane"></div>'
+        f'<details class="thought" data-thought="{side}.thought" hidden>'
+        f'<summary data-live="{side}.thought-label"></summary>'
+        f'<div class="markdown" data-blocks="{side}.thought-text"></div></details>'
+        f'<div class="markdown" data-blocks="{side}.text"></div></section>'
+    )
+
+
+def foot_shell(side: Side) -> str:
+    """The empty line under an answer, with the button that copies the answer's source."""
+    return (
+        f'<div class="foot-line"><span data-live="{side}.foot"></span><button type="button" class="copy-answer" '
+        f'data-copies="{side}.source" aria-label="Copy {side} answer" hidden>Copy</button></div>'
+    )
+
+
+def side_values(side: Side, answer: Answer, spec: ModelSpec | None) -> dict[str, str]:
+    """What the page shows of one side but for its text, by the names that `answer_shell` and `foot_shell` give to
+    places. `spec` is the model's row, None while it is hidden. `source` is what a person copies."""
+    return {
+        "by": by(side, spec),
+        "pane": pane(answer),
+        "thought": "" if not answer.reasoning else "open" if answer.status == "thinking" else "folded",
+        "thought-label": thought_label(answer),
+        "foot": foot(answer),
+        "status": answer.status if answer.final else "running",
+        "source": answer.text if answer.final else "",
+    }
+
+
+def by(side: Side, spec: ModelSpec | None) -> str:
+    """Who wrote an answer: the model's name, how it ran, its precision."""
+    if spec is None:
+        return f"{side.capitalize()}: a hidden model"
+    how = " · ".join(filter(None, (spec.engine, spec.quantization)))
+    return f"{escape(spec.title)} <small>{escape(how)}</small>"
+
+
+def thought_label(answer: Answer) -> str:
+    """The line that opens what a model thought before it answered; empty without a thought."""
+    if not answer.reasoning:
+        return ""
+    duration = thought_s(answer)
+    return "Thinking…" if duration is None else f"Thought for {duration:.1f} s"
 
 
 def thought_s(answer: Answer) -> float | None:
@@ -118,13 +167,21 @@ def thought_s(answer: Answer) -> float | None:
     return (stamps.last_s if stamps.first_answer_s is None else stamps.first_answer_s) - stamps.first_s
 
 
-def said(role: str, text: str) -> dict[str, Any]:
-    """One message of an earlier turn."""
-    return {"role": role, "content": _text(text)}
+def earlier(messages: Sequence[Message], side: Side) -> str:
+    """The earlier turns of one side's conversation."""
+    turns = "".join(
+        f'<div class="turn {message.role}"><div class="who">{"You" if message.role == "user" else "Answer"}</div>'
+        f"{_said(message)}</div>"
+        for message in messages
+    )
+    return f'<section aria-label="Earlier {side} turns">{turns}</section>'
 
 
-def _text(text: str) -> list[dict[str, str]]:
-    return [{"type": "text", "text": inert(asking.clean(text))}]
+def _said(message: Message) -> str:
+    text = asking.clean(message.text)
+    if message.role == "user":
+        return f'<div class="asked-text">{escape(text)}</div>'
+    return f'<div class="markdown"><div class="block">{markdown.render(text)}</div></div>'
 
 
 def pane(answer: Answer) -> str:
@@ -152,8 +209,8 @@ def _loading(loading: Loading) -> str:
     return f'<div class="pending">{escape(loading.stage)}{bar}{note}</div>'
 
 
-def foot(answer: Answer, comparison: Comparison) -> str:
-    """The line under an answer: badges, tokens, how it ended. Its classes tell the style sheet which buttons fit."""
+def foot(answer: Answer) -> str:
+    """The line under an answer: badges, tokens, how it ended."""
     marks = "".join(chip(name, "mark", title) for name, title in figures.badges(answer))
     words = []
     if tokens := answer.usage.output_tokens:
@@ -165,24 +222,62 @@ def foot(answer: Answer, comparison: Comparison) -> str:
         )
     if answer.finish_reason == "length":
         words[-1] = "cut off at max tokens"
-    state = "both-ended" if comparison.final else "ended" if answer.final else "running"
-    return f'<div class="foot-line {state}">{marks}<span>{escape(" · ".join(words))}</span></div>'
+    return f"{marks}{escape(' · '.join(words))}"
 
 
-def tape(comparison: Comparison) -> str:
-    """The tale of the tape: one line a figure, left and right facing each other across its name."""
-    lines = [_line(figure, comparison) for figure in FIGURES if figure.name in AT_A_GLANCE]
-    state = "" if comparison.final else "racing"
-    return f'<section class="tape {state}" aria-label="Figures">{_pacing(comparison)}{"".join(lines)}</section>'
-
-
-def no_tape(comparison: Comparison) -> str:
-    """What stands in the place of the tape until a blind vote: speed gives a model away."""
-    state = "" if comparison.final else "racing"
+def tape_shell() -> str:
+    """The empty tale of the tape, which `live.js` fills by `race_values`: one line a figure, left and right facing each
+    other across its name. Its live region says when an answer has ended, and nothing more often."""
+    lines = "".join(_empty_line(index, figure) for index, figure in enumerate(GLANCE))
     return (
-        f'<section class="tape sealed {state}" aria-label="Figures"><p class="pacing">Names and figures come with your '
-        "vote.</p></section>"
+        f'<section class="tape" aria-label="Figures"><p class="pacing" data-live="pacing"></p>{lines}</section>'
+        '<div class="sr-only" role="status" aria-live="polite" data-live="said"></div>'
     )
+
+
+def _empty_line(index: int, figure: Figure) -> str:
+    left, right = (
+        f'<div class="{side[0]}" data-cell="cell.{index}.{side}"><div class="cell">{_empty_cell(side)}</div></div>'
+        for side in SIDES
+    )
+    name = f'<div class="name" title="{escape(figure.definition)}" tabindex="0">{escape(figure.name)}</div>'
+    return f'<div class="line">{left}{name}{right}</div>'
+
+
+def _empty_cell(side: Side) -> str:
+    bar, value = '<span class="bar"><i></i></span>', '<span class="val"><b></b> <small></small></span>'
+    return value + bar if side == "left" else bar + value
+
+
+def race_values(comparison: Comparison, *, sealed: bool = False) -> dict[str, Any]:
+    """What the page shows of both sides together: how they ran, who has ended, and, unless names are sealed (speed
+    gives a model away), the figures with bars as [text, unit, width in percent, what it means]."""
+    values: dict[str, Any] = {
+        "race": "ended" if comparison.final else "running",
+        "sealed": "sealed" if sealed else "",
+        "said": said(comparison),
+        "pacing": "Names and figures come with your vote." if sealed else escape(pacing(comparison)),
+    }
+    if not sealed:
+        for index, figure in enumerate(GLANCE):
+            cells = {side: figures.cell(figure, comparison.side(side)) for side in SIDES}
+            most = max((cell.value or 0 for cell in cells.values()), default=0)
+            for side, cell in cells.items():
+                width = round(100 * (cell.value or 0) / most) if most else 0
+                values[f"cell.{index}.{side}"] = [cell.text, cell.unit, width, cell.why]
+    return values
+
+
+_ENDED = {"done": "answered", "failed": "failed", "stopped": "was stopped"}
+
+
+def said(comparison: Comparison) -> str:
+    """What a screen reader says: which sides have ended."""
+    ends = [
+        f"{side.capitalize()} {_ENDED[comparison.side(side).status]}." for side in SIDES if comparison.side(side).final
+    ]
+    both = all(comparison.side(side).status == "done" for side in SIDES)
+    return " ".join([*ends, "Both answered: which is better?"] if both else ends)
 
 
 def all_figures(comparison: Comparison) -> str:
@@ -192,30 +287,30 @@ def all_figures(comparison: Comparison) -> str:
     return f'<section class="tape" aria-label="More figures">{"".join(lines)}{_server_lines(comparison)}</section>'
 
 
-def _pacing(comparison: Comparison) -> str:
+def pacing(comparison: Comparison) -> str:
+    """How the two ran."""
     if comparison.pacing == "together":
-        return '<p class="pacing">asked at the same time</p>'
+        return "asked at the same time"
     shares = [comparison.side(side).interference for side in SIDES]
     alone = comparison.final and all(each.measured and not each.disturbed for each in shares)
     claim = f"; everything else took at most {100 * DISTURBED_OVER:.0f} % of the CPUs" if alone else ""
-    return f'<p class="pacing">one after the other, {comparison.first_side} first{claim}</p>'
+    return f"one after the other, {comparison.first_side} first{claim}"
 
 
 def _line(figure: Figure, comparison: Comparison) -> str:
     cells = {side: figures.cell(figure, comparison.side(side)) for side in SIDES}
     most = max((cell.value or 0 for cell in cells.values()), default=0)
-    sides = "".join(
+    left, right = (
         f'<div class="{side[0]}" title="{escape(cell.why)}">{_cell(side, cell, most)}</div>'
         for side, cell in cells.items()
     )
-    left, right = sides.split('<div class="r"', 1)
     name = f'<div class="name" title="{escape(figure.definition)}" tabindex="0">{escape(figure.name)}</div>'
-    return f'<div class="line">{left}{name}<div class="r"{right}</div>'
+    return f'<div class="line">{left}{name}{right}</div>'
 
 
 def _cell(side: Side, cell: Cell, most: float) -> str:
     width = 100 * (cell.value or 0) / most if most else 0
-    bar = f'<span class="bar"><i style="width:{width:.0f}%"></i></span>'
+    bar = f'<span class="bar"><i style="transform:scaleX({width / 100:.2f})"></i></span>'
     value = f'<span class="val">{escape(cell.text)} <small>{escape(cell.unit)}</small></span>'
     return f'<div class="cell">{value + bar if side == "left" else bar + value}</div>'
 

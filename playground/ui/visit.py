@@ -9,7 +9,9 @@ import hashlib
 import secrets
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from playground import arena, asking, blind, images
@@ -25,16 +27,23 @@ from playground.votes import Receipt
 UNDO_S = 600.0
 """How long a vote can be taken back from the page."""
 HELD_EVERY_S = 0.5
-"""While answers are held back the page hears a steady beat: its rhythm, too, would tell who is quick."""
+"""While answers are held back the page is updated at a steady beat: its rhythm, too, would tell who is quick."""
+SPARING_EVERY_S = 0.25
+"""Between updates while models of this machine answer one at a time: every update takes computing time from them."""
+UNWATCHED_S = 15.0
+"""How long answers go on while no page follows them, which is time enough to reload it. Then the tab was closed."""
+MOST_VISITS = 2_000
+"""Conversations kept. The one not used longest is forgotten first, never one that is running."""
 
 
 @dataclass
 class Visit:
-    """One tab. Its race runs in the handler that started it; other handlers only stop or read it.
+    """One tab. Its race runs in threads of its own, as long as a page follows it; handlers stop and read it.
 
-    `voter` is what its votes are signed with. `clock` never jumps, in seconds. `cast` is the vote on the comparison
-    that is shown, `last` the latest vote that was not taken back. `revealed`: the models of a blind comparison are
-    known, which no undo undoes. `rates` are those at which the hidden pair was drawn.
+    `ticket` opens `feed`, the page's live updates. `voter` is what its votes are signed with. `clock` never jumps, in
+    seconds. `cast` is the vote on the comparison that is shown, `last` the latest vote that was not taken back.
+    `revealed`: the models of a blind comparison are known, which no undo undoes. `rates` are those at which the hidden
+    pair was drawn.
     """
 
     parts: Parts
@@ -42,7 +51,8 @@ class Visit:
     clock: Callable[[], float] = time.monotonic
     ask: Ask | None = None
     message: Message | None = None
-    comparison: Comparison | None = None
+    ticket: str = ""
+    feed: object = None
     cast: Cast | None = None
     last: Cast | None = None
     revealed: bool = False
@@ -50,12 +60,40 @@ class Visit:
     histories: Histories = field(default_factory=lambda: NOTHING)
     turn: int = 0
     _race: Race | None = None
-    _waiting: Race | None = None
+    _watchers: int = 0
+    _watched_s: float = 0.0
     _ended_s: float | None = None
     _corrects: str = ""
     _pictured: bool = False
     _replaced: dict[Side, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The comparison as it is now."""
+        if self._race is None:
+            return None
+        now = self._race.look()
+        if now.final and self._ended_s is None:
+            self._ended_s = self.clock()
+        return now
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more comes by itself: both sides have ended, with their last reading of memory."""
+        return self._race is None or self._race.ended.is_set()
+
+    @property
+    def update_every_s(self) -> float | None:
+        """Seconds between updates of the page; None for as often as the app can. Blind, it must not tell which models
+        run on this machine, so it follows from what the person chose alone."""
+        ask = self.ask
+        if ask and ask.hold:
+            return HELD_EVERY_S
+        if ask is None or ask.pacing != "in_turn":
+            return None
+        local = ask.blind or any(self.parts.catalog.row(key).local for key in ask.models.values())
+        return SPARING_EVERY_S if local else None
 
     @property
     def winner(self) -> Winner | None:
@@ -89,8 +127,10 @@ class Visit:
     # -- asking --
 
     def start(self, ask: Ask, token: str = "") -> None:
-        """Make a race for a new prompt, which waits for `follow`. Raises PlaygroundError; then nothing has changed.
-        `token` is that of a visitor who signed in."""
+        """Begin a race for a new prompt. Raises PlaygroundError; then nothing has changed.
+
+        `token` is that of a visitor who signed in.
+        """
         message = Message("user", ask.prompt.text, tuple(images.prepare(path) for path in ask.prompt.images))
         with self._lock:
             self._refuse_while_running()
@@ -124,7 +164,7 @@ class Visit:
         return replace(ask, models=self.ask.models), self.rates
 
     def retry(self, side: Side, token: str = "") -> None:
-        """Make a race of one side with the same prompt; the other side's answer stays. Raises PlaygroundError."""
+        """Begin a race of one side with the same prompt; the other side's answer stays. Raises PlaygroundError."""
         with self._lock:
             self._refuse_while_running()
             if not (self.ask and self.message and self.comparison):
@@ -136,27 +176,29 @@ class Visit:
             self._take(race)
 
     def _take(self, race: Race) -> None:
-        self._race = self._waiting = race
-        self.comparison, self._ended_s = race.now, None
+        self._race, self._ended_s, self._watched_s = race, None, self.clock()
+        race.start(self._is_wanted)
 
-    def follow(self, every_s: Callable[[], float]) -> Iterator[Comparison]:
-        """Run the race that waits, if one does: what may be seen of its snapshots. It ends with this iterator."""
+    def _is_wanted(self) -> bool:
+        """A page follows the race, or did a moment ago."""
+        return self._watchers > 0 or self.clock() - self._watched_s < UNWATCHED_S
+
+    @property
+    def is_watched(self) -> bool:
+        """A page follows the race now."""
+        return self._watchers > 0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """A page follows the race for as long as the block runs."""
         with self._lock:
-            race, self._waiting = self._waiting, None
-        if race is None:
-            return
+            self._watchers += 1
         try:
-            for now in race.snapshots(lambda: HELD_EVERY_S if self.ask and self.ask.hold else every_s()):
-                self._see(now)
-                yield self.shown or now
+            yield
         finally:
-            race.stop()
-            self._see(halted(self.comparison or race.now))
-
-    def _see(self, now: Comparison) -> None:
-        self.comparison = now
-        if now.final and self._ended_s is None:
-            self._ended_s = self.clock()
+            with self._lock:
+                self._watchers -= 1
+                self._watched_s = self.clock()
 
     def stop(self, side: Side | None = None) -> None:
         """Stop one side or both; does nothing when nothing runs."""
@@ -229,7 +271,7 @@ class Visit:
         """Start a new conversation."""
         with self._lock:
             self._refuse_while_running()
-            self.ask = self.message = self.comparison = self.cast = self._race = self._waiting = None
+            self.ask = self.message = self.cast = self._race = None
             self.histories, self.turn, self._replaced = NOTHING, 0, {}
             self.revealed, self._corrects, self._pictured = False, "", False
 
@@ -259,29 +301,43 @@ class Visit:
 
 
 class Visitors:
-    """All visits by session hash."""
+    """All visits by session hash, the latest used last."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._visits: dict[str, Visit] = {}
+        self._visits: OrderedDict[str, Visit] = OrderedDict()
         self._lock = threading.Lock()
         self._salt = secrets.token_bytes(32)  # of this process: a tab never outlives it
 
     def of(self, session: str | None) -> Visit:
         """The visit of that tab, begun now if it is new."""
+        key = session or ""
         with self._lock:
-            if (session or "") not in self._visits:
-                self._visits[session or ""] = Visit(self._parts, self._voter(session))
-            return self._visits[session or ""]
+            if key not in self._visits:
+                self._visits[key] = Visit(self._parts, self._voter(session))
+                self._prune()
+            self._visits.move_to_end(key)
+            return self._visits[key]
+
+    def resume(self, ticket: str, session: str | None) -> Visit | None:
+        """The visit with that ticket, which from now on belongs to this session: its page was loaded again. None where
+        there is none, a page still follows it, or the session has asked something already."""
+        with self._lock:
+            found = next((each for each in self._visits.items() if ticket and each[1].ticket == ticket), None)
+            new = self._visits.get(session or "")
+            if not (found and session) or found[1].is_watched or (new and new.ask):
+                return None
+            before, visit = found
+            del self._visits[before]
+            self._visits[session] = visit
+            return visit
 
     def _voter(self, session: str | None) -> str:
         """A name for votes that tells one tab from another and leads back to neither; "" for a tab without a session,
         whose votes then cannot be checked."""
         return hashlib.blake2b(session.encode(), key=self._salt, digest_size=16).hexdigest() if session else ""
 
-    def leave(self, session: str | None) -> None:
-        """The tab was closed: its work stops and it is forgotten."""
-        with self._lock:
-            visit = self._visits.pop(session or "", None)
-        if visit:
-            visit.stop()
+    def _prune(self) -> None:
+        surplus = max(0, len(self._visits) - MOST_VISITS)
+        for key in [key for key, visit in self._visits.items() if visit.ended][:surplus]:
+            del self._visits[key]

@@ -1,0 +1,193 @@
+// Follows a running comparison by Server-Sent Events (see live.py) and writes what changed into the page.
+// Gradio hears of a comparison when it begins and when it has ended, and renders nothing in between.
+window.live = (() => {
+  const STORE = "side-by-side-ticket";
+  const RETRIES = 6;
+  const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const page = hex(crypto.getRandomValues(new Uint8Array(16))); // randomUUID needs https, which a home network lacks
+  const root = new URL(window.gradio_config?.root || ".", location.href).pathname.replace(/\/$/, "");
+  const channel = "BroadcastChannel" in window ? new BroadcastChannel("side-by-side") : null;
+
+  let ticket = "", source = null, version = 0, failures = 0, timer = 0, quietly = false;
+  let values = new Map(), blocks = new Map(); // what the server has said, for parts of the page that are mounted later
+
+  // a browser may forbid storage; then a reload begins anew
+  const remember = (word) => { try { word ? sessionStorage.setItem(STORE, word) : sessionStorage.removeItem(STORE); } catch { /* see above */ } };
+  const remembered = () => { try { return sessionStorage.getItem(STORE) || ""; } catch { return ""; } };
+
+  // --- what the page shows ---
+
+  const STATES = { race: "race", sealed: "sealed", "left.status": "left", "right.status": "right" };
+
+  function paintValue(key, value) {
+    if (key in STATES) {
+      if (value) document.body.dataset[STATES[key]] = value; else delete document.body.dataset[STATES[key]];
+      return;
+    }
+    if (key.endsWith(".source")) {
+      const button = document.querySelector(`[data-copies="${key}"]`);
+      if (button) button.hidden = !value;
+      return;
+    }
+    if (key.endsWith(".thought")) {
+      const details = document.querySelector(`[data-thought="${key}"]`);
+      if (!details) return;
+      details.hidden = !value;
+      details.open = value === "open";
+      return;
+    }
+    if (key.startsWith("cell.")) {
+      const cell = document.querySelector(`[data-cell="${key}"]`);
+      if (!cell) return;
+      const [text, unit, width, why] = value;
+      const set = (place, name, now) => { if (place[name] !== now) place[name] = now; };
+      set(cell.querySelector("b").firstChild ?? cell.querySelector("b").appendChild(new Text()), "data", text);
+      set(cell.querySelector("small").firstChild ?? cell.querySelector("small").appendChild(new Text()), "data", unit);
+      cell.querySelector("i").style.transform = `scaleX(${width / 100})`;
+      set(cell, "title", why);
+      return;
+    }
+    const place = document.querySelector(`[data-live="${key}"]`);
+    if (!place) return;
+    if (place.innerHTML !== value) place.innerHTML = value;
+  }
+
+  function paintBlocks(key, from) {
+    const place = document.querySelector(`[data-blocks="${key}"]`);
+    if (!place) return;
+    const known = blocks.get(key);
+    if (place.children.length < from) from = 0; // the place was made anew
+    while (place.children.length > known.length) place.lastChild.remove();
+    for (let index = from; index < known.length; index++) {
+      let block = place.children[index];
+      if (!block) {
+        block = place.appendChild(document.createElement("div"));
+        block.className = "block";
+      } else if (block.html === known[index]) continue;
+      block.innerHTML = block.html = known[index];
+    }
+  }
+
+  const paint = (key, from = 0) => blocks.has(key) ? paintBlocks(key, from) : paintValue(key, values.get(key));
+
+  /** Fill a part of the page that was mounted just now: Gradio does so a moment after the question is sent. */
+  function mounted() {
+    for (const key of [...values.keys(), ...blocks.keys()]) paint(key);
+  }
+
+  function apply(patch) {
+    const silent = version === 0 && patch.values.race === "ended"; // an earlier page has said it
+    version = patch.version;
+    for (const [key, value] of Object.entries(patch.values)) {
+      values.set(key, value);
+      if (!(silent && key === "said")) paint(key);
+    }
+    for (const [key, [from, changed]] of Object.entries(patch.blocks)) {
+      const known = blocks.get(key) ?? blocks.set(key, []).get(key);
+      known.splice(from, Infinity, ...changed);
+      paint(key, from);
+    }
+  }
+
+  // --- the connection ---
+
+  function connect() {
+    clearTimeout(timer);
+    source?.close();
+    source = new EventSource(`${root}/live/${encodeURIComponent(ticket)}?page=${page}&since=${version}`);
+    source.addEventListener("patch", (event) => {
+      failures = 0;
+      document.body.classList.remove("live-lost");
+      apply(JSON.parse(event.data));
+    });
+    source.addEventListener("end", () => {
+      source.close();
+      if (!quietly) document.querySelector("#race-ended")?.click();
+    });
+    source.onerror = () => {
+      source.close();
+      failures += 1;
+      document.body.classList.toggle("live-lost", failures > RETRIES);
+      timer = setTimeout(connect, Math.min(500 * 2 ** failures, 10_000));
+    };
+  }
+
+  function stop() {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+    document.body.classList.remove("live-lost");
+  }
+
+  /** Follow the comparison of this ticket; none for "". */
+  function follow(next) {
+    if ((next || "") === ticket) return;
+    ticket = next || "";
+    remember(ticket);
+    stop();
+    version = failures = 0;
+    quietly = false;
+    if (ticket) return connect();
+    values = new Map();
+    blocks = new Map();
+    for (const name of Object.values(STATES)) delete document.body.dataset[name];
+  }
+
+  /** Follow what an earlier load of this page followed, unless something new was asked meanwhile. */
+  const resume = (before) => { if (before && !ticket) follow(before); };
+
+  /** Ask once more for what has changed since the end, as after a vote. */
+  function refresh() {
+    if (!ticket || values.get("race") !== "ended") return;
+    quietly = true;
+    connect();
+  }
+
+  /** The ticket that this tab had before it was loaded again; "" if another open tab has it, of which this is a copy. */
+  async function stored() {
+    const before = remembered();
+    if (!before || !channel) return before;
+    const taken = await new Promise((answer) => {
+      const wait = setTimeout(() => answer(false), 150);
+      channel.addEventListener("message", ({ data }) => {
+        if (data.have === before) { clearTimeout(wait); answer(true); }
+      });
+      channel.postMessage({ ask: before });
+    });
+    return taken ? "" : before;
+  }
+
+  channel?.addEventListener("message", ({ data }) => {
+    if (data.ask && data.ask === ticket) channel.postMessage({ have: ticket });
+  });
+  addEventListener("pageshow", (event) => { if (event.persisted && ticket) connect(); });
+
+  // --- copying ---
+
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch { // not over https, or not allowed: the way that works everywhere
+      const field = Object.assign(document.createElement("textarea"), { value: text });
+      field.style.cssText = "position: fixed; opacity: 0";
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.(".copy-code, .copy-answer");
+    if (!button) return;
+    const code = button.closest(".code, figure, .block")?.querySelector("code");
+    const text = button.matches(".copy-code") ? code?.textContent : values.get(button.dataset.copies);
+    await copy(text ?? "");
+    const label = button.textContent;
+    if (label === "Copied") return;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = label; }, 1_500);
+  });
+
+  return { follow, resume, refresh, stored, mounted };
+})();
