@@ -102,7 +102,7 @@ def take(engine: Engine, prompt: Prompt) -> dict[str, Any]:
                     "match": prompt.text,
                     "events": events,
                     "finish_reason": reason,
-                    "usage": {**counts, "source": usage.source},
+                    "usage": {**counts, **({"source": usage.source} if usage.source else {})},
                 }
     raise RuntimeError("the answer did not end")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from playground import meter
 from playground.meter import StampLog
 from playground.types import (
     Answer,
+    Busy,
     Delta,
     Event,
     Finished,
@@ -35,11 +37,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The model can answer. `load_s` is None when it was ready before; `cold` until its first whole answer. `notice` is
-    a fact about its answers that only shows now."""
+    """The model can answer. `load_s` is None when it was ready before; `cold` until its first whole answer, None where
+    nobody can know. `notice` is a fact about its answers that only shows now."""
 
     load_s: float | None
-    cold: bool
+    cold: bool | None
     notice: str = ""
 
 
@@ -65,6 +67,9 @@ class Measured:
 
 UNCOUNTED = Usage()
 
+RECOUNT = 1.25
+"""A tokenizer counts a growing text anew when it has so many times as many chunks: five times the work of one count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contended:
@@ -77,13 +82,14 @@ Change = Event | Loading | Held | Ready | Failed | Stopped | Measured | Contende
 class AnswerState:
     """Accumulates one side's answer. Applying a change costs what the change is long, whatever came before it.
 
-    It starts with a new answer, or with one that has ended.
+    It starts with a new answer, or with one that has ended. `count` gives the tokens of a text by the model's own
+    tokenizer, or None; it is asked where the server does not count as it goes.
     """
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, answer: Answer, count: Callable[[str], int | None] = lambda text: None) -> None:
+        self._answer, self._count = answer, count
         self._text, self._reasoning = Text(answer.text), Text(answer.reasoning)
-        self._log = StampLog()
+        self._log, self._busy, self._served = StampLog(), "", False
         self._changed = False
 
     @property
@@ -108,8 +114,17 @@ class AnswerState:
             case Noticed(notice):
                 self._set(notice=self._told(notice))
             case Sent(at_s):
-                self._text, self._reasoning, self._log = Text(), Text(), StampLog(at_s)
-                self._set(status="reading")
+                self._start(StampLog(at_s))
+                self._set(status="reading", loading=None, notice=self._told(self._busy))
+                self._busy = ""
+            case Busy(status, wait_s):
+                self._start(StampLog())
+                self._busy = (
+                    f"its server was busy ({status}) and was asked again{_after(wait_s)}; times count from then"
+                )
+                self._set(
+                    status="waiting", loading=Loading(f"its server is busy ({status}): asking again{_in(wait_s)}")
+                )
             case Finished(reason, usage, _, server):
                 self._end(status="done", finish_reason=reason, usage=usage, server=server)
             case Failed(error):
@@ -126,7 +141,7 @@ class AnswerState:
     def snapshot(self) -> Answer:
         """The answer as it is now; the same object until something changes."""
         if self._changed and not self.final:
-            self._work_out(exact=False, usage=UNCOUNTED)
+            self._work_out(UNCOUNTED)
         self._changed = False
         return self._answer
 
@@ -134,9 +149,14 @@ class AnswerState:
         self._answer = replace(self._answer, **fields)
         self._changed = True
 
+    def _start(self, log: StampLog) -> None:
+        self._text, self._reasoning, self._log, self._served = Text(), Text(), log, False
+
     def _grow(self, delta: Delta) -> None:
         (self._reasoning if delta.reasoning else self._text).append(delta.text)
-        self._log.add(delta.at_s, len(delta.text), delta.reasoning)
+        answers = not delta.reasoning and not delta.text.isspace()
+        self._log.add(delta.at_s, len(delta.text), answers=answers, tokens=delta.tokens)
+        self._served = self._served or delta.tokens is not None
         self._changed = True
         status: Status = "thinking" if delta.reasoning else "writing"
         if status != self._answer.status:
@@ -153,19 +173,33 @@ class AnswerState:
     def _end(self, usage: Usage = UNCOUNTED, **fields: Any) -> None:
         """Work the figures out for the last time. `usage` is the server's, which an answer cut short does not have."""
         self._set(**fields)
-        self._work_out(exact=True, usage=usage)
+        self._work_out(usage)
 
-    def _work_out(self, exact: bool, usage: Usage) -> None:
-        stamps = self._log.stamps(exact)
-        usage = estimated(stamps, usage)
-        self._answer = replace(
-            self._answer,
-            text=self._text.whole(),
-            reasoning=self._reasoning.whole(),
-            stamps=stamps,
-            usage=usage,
-            timing=meter.timing(stamps, usage, self._answer.load_s),
-        )
+    def _work_out(self, usage: Usage) -> None:
+        text, reasoning = self._text.whole(), self._reasoning.whole()
+        stamps = self._log.stamps(exact=self.final)
+        if usage.output_tokens is None and stamps.chunks:
+            usage = self._counted(usage, text, reasoning, stamps)
+            stamps = self._log.stamps(exact=self.final)
+        elif not self._served:  # the server's one count is better than those that the tokenizer made meanwhile
+            stamps = replace(stamps, begun_tokens=None, counted_s=None, counted_chunks=0, counted_tokens=None)
+        grown = replace(self._answer, text=text, reasoning=reasoning, stamps=stamps, usage=usage)
+        self._answer = replace(grown, timing=meter.timing(grown))
+
+    def _counted(self, usage: Usage, text: str, reasoning: str, stamps: Stamps) -> Usage:
+        """The usage by what the server has counted so far, else by the tokenizer: at the end and, for a live figure,
+        when there is a good deal more text."""
+        if self._served:
+            if stamps.counted_chunks < stamps.chunks:
+                return usage
+            return replace(usage, undivided_tokens=stamps.counted_tokens, source="server")
+        if not self.final and stamps.chunks < RECOUNT * stamps.counted_chunks:
+            return replace(usage, source="tokenizer")
+        said, thought = self._count(text), self._count(reasoning) if reasoning else 0
+        if said is None or thought is None:
+            return usage
+        self._log.count(said + thought)
+        return replace(usage, reasoning_tokens=thought, answer_tokens=said, source="tokenizer")
 
 
 class Text:
@@ -185,21 +219,24 @@ class Text:
         return self._whole
 
 
-def estimated(stamps: Stamps, usage: Usage) -> Usage:
-    """The usage, with one token for each chunk while no server has counted."""
-    if usage.output_tokens is not None or not stamps.chunks:
-        return usage
-    said = stamps.chunks - stamps.thought_chunks
-    return replace(usage, reasoning_tokens=stamps.thought_chunks or None, answer_tokens=said, source="estimate")
-
-
 def stopped(answer: Answer) -> Answer:
     """The answer as a person stopped it; a final one as it is. For answers whose state nobody holds any more."""
     if answer.final:
         return answer
-    usage = estimated(answer.stamps, UNCOUNTED)
-    timing = meter.timing(answer.stamps, usage, answer.load_s)
-    return replace(answer, status="stopped", finish_reason="stopped", loading=None, usage=usage, timing=timing)
+    ended = replace(answer, status="stopped", finish_reason="stopped", loading=None)
+    return replace(ended, timing=meter.timing(ended))
+
+
+def _after(wait_s: float) -> str:
+    return f" after {_seconds(wait_s)}" if wait_s else " at once"
+
+
+def _in(wait_s: float) -> str:
+    return f" in {_seconds(wait_s)}" if wait_s else ""
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds:.1f} s"
 
 
 def _waits(held: Held) -> str:

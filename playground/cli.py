@@ -189,8 +189,10 @@ def _progress(answer: Answer) -> str:
     if answer.loading:
         done, total = answer.loading.done, answer.loading.total
         return f"{answer.loading.stage} {done / total:.0%}" if done is not None and total else answer.loading.stage
-    tokens = answer.usage.output_tokens
-    return f"{answer.status} {tokens} tokens" if tokens else answer.status
+    tokens, chars = answer.usage.output_tokens, answer.stamps.chars
+    return (
+        f"{answer.status} {tokens} tokens" if tokens else f"{answer.status} {chars} chars" if chars else answer.status
+    )
 
 
 def _table(done: Comparison) -> str:

@@ -26,7 +26,7 @@ from playground.answer import (
     collide,
     stopped,
 )
-from playground.engines.base import MemoryWatch, interfered, noticed, threads_of
+from playground.engines.base import MemoryWatch, interfered, noticed, text_counter, threads_of
 from playground.entrant import Entrant, Lane
 from playground.errors import PlaygroundError, PromptError
 from playground.line import Line
@@ -77,7 +77,10 @@ class Race:
             left=self._start_of("left", kept),
             right=self._start_of("right", kept),
         )
-        self._states = {side: AnswerState(self.now.side(side)) for side in SIDES}
+        self._states = {side: AnswerState(self.now.side(side), self._counter(side)) for side in SIDES}
+
+    def _counter(self, side: Side) -> Callable[[str], int | None]:
+        return text_counter(self._lanes[side].entrant.engine) if side in self._lanes else lambda text: None
 
     def _start_of(self, side: Side, kept: Comparison | None) -> Answer:
         if side in self._lanes:

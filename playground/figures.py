@@ -5,10 +5,10 @@ Unknown is a dash with the reason, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from playground.types import Answer, Interference
+from playground.types import Answer, Interference, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "speed",
         "tok/s",
-        "tokens after the first, over the time from first to last text; tokenizers differ between models",
+        "tokens that came after the first text, over the time from there to the last; tokenizers differ between models",
         1,
         lambda a: a.timing.decode_tokens_per_s,
     ),
@@ -97,6 +97,12 @@ FIGURES: tuple[Figure, ...] = (
         lambda a: _percent(a.interference.other_share),
     ),
 )
+COUNTS: Mapping[str, Callable[[Usage], int | None]] = {
+    "prompt": lambda usage: usage.prompt_tokens,
+    "thinking": lambda usage: usage.reasoning_tokens,
+    "answer": lambda usage: usage.answer_tokens,
+    "all output": lambda usage: usage.output_tokens,
+}
 AT_A_GLANCE = ("first token", "total", "speed", "peak memory")
 """The four that have bars: what a person feels, and what it costs."""
 
@@ -113,7 +119,7 @@ def cell(figure: Figure, answer: Answer) -> Cell:
         else ""
     )
     if figure.unit == "tok/s":
-        note = f" Tokens counted by: {answer.usage.source}."
+        note = f" Tokens counted by: {answer.usage.source or 'unknown'}."
     if figure.unit == "%":
         note = f" {_takers(answer.interference)}."
     if answer.threads and figure.unit != "B" and figure.name != "load":
@@ -135,6 +141,8 @@ def why_unknown(figure: Figure, answer: Answer) -> str:
         return "It runs elsewhere."
     if figure.name == "load" and answer.stamps.sent_s is not None:
         return "The model was ready before."
+    if figure.name == "speed" and answer.timing.decode_reason:
+        return answer.timing.decode_reason
     if answer.status == "failed":
         return "This side failed."
     if not answer.final:
@@ -143,7 +151,18 @@ def why_unknown(figure: Figure, answer: Answer) -> str:
         return "It was stopped before."
     if not answer.stamps.chunks:
         return "No text came."
+    if figure.name == "first answer" and answer.text:
+        return "No text of the answer shows."
     return "Only thinking came, no answer." if figure.name == "first answer" else "Too little text to measure."
+
+
+def why_uncounted(answer: Answer) -> str:
+    """Why a count of tokens is a dash, as a sentence."""
+    if not answer.final:
+        return "Counted when the answer has ended."
+    if answer.usage.undivided_tokens is not None:
+        return "Its server counts thinking and answer together."
+    return "Nobody counted them."
 
 
 def written(value: float, unit: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from playground.types import Answer, Comparison, Interference
 
 SCHEMA = 1
 MEMORY = ("weights_bytes", "peak_bytes", "device_peak_bytes", "process_bytes", "method")
+USAGE = ("prompt_tokens", "reasoning_tokens", "answer_tokens", "output_tokens", "cached_tokens", "source")
 
 
 def comparison(done: Comparison) -> dict[str, Any]:
@@ -24,20 +25,21 @@ def comparison(done: Comparison) -> dict[str, Any]:
 
 def side(answer: Answer) -> dict[str, Any]:
     """One side. Times in seconds, memory in bytes, interference as shares from 0 to 1."""
-    memory = asdict(answer.memory)
+    memory, timing = asdict(answer.memory), asdict(answer.timing)
     return {
         "model": answer.model,
         "status": answer.status,
         "text": answer.text,
         "reasoning": answer.reasoning,
         "error": answer.error or None,
+        "notice": answer.notice or None,
         "finish_reason": answer.finish_reason or None,
         "cold": answer.cold,
         "contended": answer.contended,
         "images_sent": answer.images_sent,
         "threads": answer.threads,
-        "timing": asdict(answer.timing),
-        "usage": asdict(answer.usage),
+        "timing": timing | {"decode_reason": answer.timing.decode_reason or None},
+        "usage": {name: getattr(answer.usage, name) for name in USAGE},
         "memory": {name: memory[name] for name in MEMORY},
         "interference": _interference(answer.interference),
     }

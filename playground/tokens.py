@@ -36,10 +36,11 @@ class Counter:
             return sum(len(self._tokenizer.encode(_clean(message.text)).ids) for message in messages)
         text = self._rendered(messages)
         if text is not None:
-            return self._tokens(text)
-        return sum(self._tokens(message.text) + OVERHEAD_TOKENS for message in messages)
+            return self.tokens(text)
+        return sum(self.tokens(message.text) + OVERHEAD_TOKENS for message in messages)
 
-    def _tokens(self, text: str) -> int:
+    def tokens(self, text: str) -> int:
+        """Tokens of a text by itself, without any that stand for a role or an end."""
         return len(self._tokenizer.encode(_clean(text), add_special_tokens=False).ids)
 
     def _rendered(self, messages: Sequence[Message]) -> str | None:

@@ -21,7 +21,7 @@ Status = Literal["waiting", "loading", "reading", "thinking", "writing", "done",
 FINAL: tuple[Status, ...] = ("done", "failed", "stopped")
 Winner = Literal["model_a", "model_b", "tie", "both_bad"]
 WINNERS: tuple[Winner, ...] = ("model_a", "model_b", "tie", "both_bad")
-UsageSource = Literal["server", "tokenizer", "estimate"]
+UsageSource = Literal["server", "tokenizer"]
 
 
 def other(side: Side) -> Side:
@@ -90,17 +90,24 @@ class EngineState:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts of one answer with their source; `cached_tokens` of the prompt came from a prefix cache."""
+    """Token counts of one answer, and who counted: nobody where `source` is None. There are no estimates.
+
+    `cached_tokens` of the prompt came from a prefix cache. `undivided_tokens` is one count of reasoning and answer
+    together, of a server that does not tell them apart.
+    """
 
     prompt_tokens: int | None = None
     reasoning_tokens: int | None = None
     answer_tokens: int | None = None
     cached_tokens: int | None = None
-    source: UsageSource = "estimate"
+    source: UsageSource | None = None
+    undivided_tokens: int | None = None
 
     @property
     def output_tokens(self) -> int | None:
         """Reasoning and answer together, or None when neither is known."""
+        if self.undivided_tokens is not None:
+            return self.undivided_tokens
         counts = [n for n in (self.reasoning_tokens, self.answer_tokens) if n is not None]
         return sum(counts) if counts else None
 
@@ -126,11 +133,21 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Non-empty text that left the socket at `at_s`; `reasoning` tells thinking from answer."""
+    """Non-empty text that left the socket at `at_s`; `reasoning` tells thinking from answer. `tokens` is how many there
+    are with it, thinking and answer, where the server counts as it goes."""
 
     text: str
     at_s: float
     reasoning: bool = False
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The server refused the request with that status, and is asked again after `wait_s` seconds."""
+
+    status: int
+    wait_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +177,7 @@ class Noticed:
     notice: str
 
 
-Event = Sent | Delta | Revised | Noticed | Finished
+Event = Sent | Busy | Delta | Revised | Noticed | Finished
 
 
 # --- what was measured --------------------------------------------------------------------------------------------
@@ -168,11 +185,13 @@ Event = Sent | Delta | Revised | Noticed | Finished
 
 @dataclass(frozen=True, slots=True)
 class Stamps:
-    """What the moments of one answer come to, however many its chunks: moments on the monotonic clock, in seconds.
+    """What the stamps of one answer come to, however many they are: on the monotonic clock, in seconds.
 
-    `sent_s` is when it was asked for, `first_s`, `first_answer_s` and `last_s` when text came. `first_chars` of `chars`
-    and `thought_chunks` of `chunks` came in the first chunk, and before the answer itself. The quantiles of the gaps
-    between chunks are those of a moment ago while the answer is long and grows, and exact once it has ended.
+    `sent_s` is when it was asked for, `first_s` and `last_s` when text came, `first_answer_s` when text of the answer
+    came that shows. It came in `chunks`, at `moments` of which each may hold several (see `meter`). By the end of the
+    first moment, `begun_s`, so many chunks, characters and tokens had come. The last count of tokens was of
+    `counted_tokens` with `counted_chunks` at `counted_s`. Moments and gaps may be those of a while ago as long as the
+    answer grows, and are exact once it has ended.
     """
 
     sent_s: float | None = None
@@ -180,16 +199,23 @@ class Stamps:
     first_answer_s: float | None = None
     last_s: float | None = None
     chunks: int = 0
-    thought_chunks: int = 0
     chars: int = 0
-    first_chars: int = 0
+    moments: int = 0
+    begun_s: float | None = None
+    begun_chunks: int = 0
+    begun_chars: int = 0
+    begun_tokens: int | None = None
+    counted_s: float | None = None
+    counted_chunks: int = 0
+    counted_tokens: int | None = None
     gap_p50_s: float | None = None
     gap_p95_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The figures of one answer, in seconds or per second. `meter.timing` defines each."""
+    """The figures of one answer, in seconds or per second. `meter` defines each. `decode_reason` is the sentence that
+    says why there are no tokens per second."""
 
     load_s: float | None = None
     ttft_s: float | None = None
@@ -199,6 +225,7 @@ class Timing:
     chars_per_s: float | None = None
     chunk_gap_p50_s: float | None = None
     chunk_gap_p95_s: float | None = None
+    decode_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +278,9 @@ class Interference:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One side of a comparison at one moment. `notice` is a fact about it that the person must know;
-    `threads` are those of the CPU that a model of this machine was given."""
+    """One side of a comparison at one moment. `notice` is a fact about it that the person must know. `cold`: the first
+    since the model was loaded; None where nobody can know, because somebody else runs it. `threads` are those of the
+    CPU that a model of this machine was given."""
 
     model: str
     status: Status = "waiting"
@@ -262,7 +290,7 @@ class Answer:
     notice: str = ""
     finish_reason: str = ""
     loading: Loading | None = None
-    cold: bool = False
+    cold: bool | None = None
     contended: bool = False
     elsewhere: bool = False
     images_sent: int = 0

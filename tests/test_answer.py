@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from playground import meter
 from playground.answer import AnswerState, Change, Contended, Failed, Held, Measured, Ready, Stopped, overlap, stopped
-from playground.types import Answer, Delta, Finished, Loading, Memory, Noticed, Revised, Sent, Stamps, Usage
+from playground.types import Answer, Busy, Delta, Finished, Loading, Memory, Noticed, Revised, Sent, Stamps, Usage
 
 COUNTED = Usage(prompt_tokens=9, reasoning_tokens=4, answer_tokens=8, source="server")
 
@@ -57,7 +58,7 @@ def test_an_answer_that_turns_out_to_be_thinking_is_moved_and_begins_anew():
     grown.apply(Delta("Four.", 3.0))
     said = grown.snapshot()
     assert (said.status, said.text, said.reasoning) == ("writing", "Four.", "2 plus 2.")
-    assert (said.timing.ttft_s, said.timing.ttfa_s, said.stamps.thought_chunks) == (1.0, 3.0, 2)
+    assert (said.timing.ttft_s, said.timing.ttfa_s) == (1.0, 3.0)
 
 
 def test_thinking_that_turns_out_to_be_the_answer_began_with_its_own_first_chunk():
@@ -65,7 +66,7 @@ def test_thinking_that_turns_out_to_be_the_answer_began_with_its_own_first_chunk
     grown.apply(Revised("bc", "a", first_answer_s=2.0))
     said = grown.snapshot()
     assert (said.status, said.text, said.reasoning) == ("writing", "bc", "a")
-    assert (said.timing.ttfa_s, said.stamps.thought_chunks) == (2.0, 1)
+    assert said.timing.ttfa_s == 2.0
 
 
 def test_facts_about_an_answer_are_told_one_after_the_other():
@@ -90,9 +91,11 @@ def test_every_chunk_is_stamped_and_the_first_answer_text_once():
         first_answer_s=3.0,
         last_s=4.0,
         chunks=3,
-        thought_chunks=1,
         chars=6,
-        first_chars=2,
+        moments=3,
+        begun_s=2.0,
+        begun_chunks=1,
+        begun_chars=2,
         gap_p50_s=1.0,
         gap_p95_s=1.0,
     )
@@ -101,7 +104,6 @@ def test_every_chunk_is_stamped_and_the_first_answer_text_once():
 def test_finishing_keeps_the_reason_the_counts_and_the_servers_own_figures():
     done = after(Sent(0.0), Delta("a", 1.0), Delta("b", 2.0), Finished("length", COUNTED, 2.1, {"prompt_ms": 3.0}))
     assert (done.status, done.finish_reason, done.usage, done.server) == ("done", "length", COUNTED, {"prompt_ms": 3.0})
-    assert done.timing.decode_tokens_per_s == (12 - 1) / 1.0
 
 
 def test_failing_keeps_the_text_that_came_and_its_figures():
@@ -127,7 +129,7 @@ def test_a_side_that_ends_while_loading_no_longer_loads(end: Change):
 
 
 ENDS = [Finished("stop", COUNTED, 9.0), Failed("no"), Stopped()]
-MORE = [Sent(9.0), Delta("x", 9.0), *ENDS, Loading("again"), Held(), Ready(1.0, cold=True)]
+MORE = [Sent(9.0), Busy(503, 1.0), Delta("x", 9.0), *ENDS, Loading("again"), Held(), Ready(1.0, cold=True)]
 
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda change: type(change).__name__)
@@ -159,43 +161,132 @@ def test_asking_a_second_time_starts_the_answer_and_its_clock_anew():
     assert grown.snapshot().timing.ttft_s == 2.0
 
 
-def test_while_no_server_has_counted_one_chunk_counts_as_one_token():
+def test_while_no_server_has_counted_nothing_is_said_of_tokens_and_characters_are_live():
     live = after(Sent(0.0), Delta("a", 1.0), Delta("bc", 2.0), Delta("d", 3.0))
-    assert (live.usage.answer_tokens, live.usage.source) == (3, "estimate")
-    assert live.timing.decode_tokens_per_s == (3 - 1) / 2.0
+    assert live.usage == Usage()
+    assert (live.timing.decode_tokens_per_s, live.timing.decode_reason) == (None, meter.NOT_YET)
     assert live.timing.chars_per_s == (4 - 1) / 2.0
 
 
-def test_estimated_tokens_of_thinking_are_not_counted_as_answer():
-    live = after(Sent(0.0), Delta("h", 1.0, reasoning=True), Delta("m", 2.0, reasoning=True), Delta("4", 3.0))
-    assert (live.usage.reasoning_tokens, live.usage.answer_tokens) == (2, 1)
-    assert after(Sent(0.0), Delta("h", 1.0, reasoning=True)).usage.reasoning_tokens == 1
+@pytest.mark.parametrize("end", [Failed("no"), Stopped()])
+def test_an_answer_cut_short_has_no_count_where_nobody_counted(end: Change):
+    cut = after(Sent(0.0), Delta("a", 1.0), Delta("b", 2.0), end)
+    assert cut.usage == Usage()
+    assert (cut.timing.decode_tokens_per_s, cut.timing.decode_reason) == (None, meter.CUT_OFF)
 
 
-def test_a_model_that_does_not_think_has_no_estimate_of_thinking():
-    assert after(Sent(0.0), Delta("4", 1.0)).usage.reasoning_tokens is None
+def counting(*changes: Change) -> tuple[AnswerState, list[str]]:
+    """A state whose model's tokenizer makes a token of each letter, looked at after each change, and its texts."""
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return len(text)
+
+    grown = AnswerState(Answer("m"), count)
+    for change in changes:
+        grown.apply(change)
+        grown.snapshot()
+    return grown, counted
+
+
+TEN = [Delta("ab", 1.0 + number) for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    "end", [Failed("no"), Stopped(), Finished("stop", Usage(prompt_tokens=9, source="server"), 11)]
+)
+def test_where_no_server_counted_the_models_own_tokenizer_does(end: Change):
+    ended = counting(Sent(0.0), Delta("hm", 0.5, reasoning=True), *TEN, end)[0].snapshot()
+    assert (ended.usage.reasoning_tokens, ended.usage.answer_tokens, ended.usage.source) == (2, 20, "tokenizer")
+    assert ended.timing.decode_tokens_per_s == pytest.approx(20 / 9.5)
+
+
+def test_a_tokenizer_gives_a_live_speed_but_no_count_that_is_older_than_the_text():
+    grown, _ = counting(Sent(0.0), *TEN)
+    live = grown.snapshot()
+    assert (live.usage.output_tokens, live.usage.source) == (None, "tokenizer")
+    assert live.timing.decode_tokens_per_s == pytest.approx(2)
+
+
+def test_a_tokenizer_counts_a_long_answer_now_and_then_and_not_at_all_after_the_servers_count():
+    long = [Delta("a", float(number)) for number in range(1, 2001)]
+    grown, counted = counting(Sent(0.0), *long)
+    assert len(counted) < 50
+    before = len(counted)
+    grown.apply(Finished("length", Usage(answer_tokens=2000, source="server"), 2001.0))
+    assert grown.snapshot().usage.source == "server"
+    assert len(counted) == before
+    assert grown.snapshot().stamps.counted_tokens is None
+
+
+def test_counts_that_come_with_the_text_are_live_and_stay_when_it_is_cut_short():
+    words = [Delta("word ", 1.0 + number, tokens=100 + 3 * number) for number in range(10)]
+    grown = state(Sent(0.0), *words)
+    live = grown.snapshot()
+    assert (live.usage.output_tokens, live.usage.source) == (127, "server")
+    assert live.timing.decode_tokens_per_s == pytest.approx(3)
+    grown.apply(Stopped())
+    cut = grown.snapshot()
+    assert (cut.usage.undivided_tokens, cut.timing.decode_tokens_per_s) == (127, pytest.approx(3))
+
+
+def test_text_after_the_last_count_makes_the_count_unknown_and_not_the_speed():
+    words = [Delta("word ", 1.0 + number, tokens=3 * number) for number in range(10)]
+    live = after(Sent(0.0), *words, Delta("more", 11.0))
+    assert live.usage.output_tokens is None
+    assert live.timing.decode_tokens_per_s == pytest.approx(3)
+
+
+def test_blank_text_is_a_first_token_and_no_answer_that_shows():
+    blank = after(Sent(0.0), Delta("\n\n", 1.0))
+    assert (blank.timing.ttft_s, blank.timing.ttfa_s) == (1.0, None)
+    shown = after(Sent(0.0), Delta("\n\n", 1.0), Delta("four", 2.0))
+    assert (shown.timing.ttft_s, shown.timing.ttfa_s) == (1.0, 2.0)
+
+
+def test_a_busy_server_is_told_while_it_is_waited_for_and_afterwards():
+    grown = state(Ready(None, None, "a fact"), Sent(0.0), Busy(503, 2.0))
+    waiting = grown.snapshot()
+    assert (waiting.status, waiting.loading.stage) == ("waiting", "its server is busy (503): asking again in 2 s")
+    assert waiting.stamps.sent_s is None  # meanwhile it works on nothing
+    grown.apply(Sent(2.0))
+    again = grown.snapshot()
+    told = "a fact. its server was busy (503) and was asked again after 2 s; times count from then"
+    assert (again.status, again.loading, again.notice) == ("reading", None, told)
+    grown.apply(Delta("four", 2.5))
+    grown.apply(Finished("stop", COUNTED, 2.6))
+    assert (grown.snapshot().timing.ttft_s, grown.snapshot().notice) == (0.5, told)
+
+
+@pytest.mark.parametrize(("wait_s", "words"), [(0.0, "at once"), (0.3, "after 0.3 s"), (25.4, "after 25 s")])
+def test_a_wait_is_told_in_seconds(wait_s: float, words: str):
+    assert f"asked again {words};" in after(Sent(0.0), Busy(429, wait_s), Sent(1.0)).notice
 
 
 @pytest.mark.parametrize("end", [Failed("no"), Stopped()])
-def test_an_answer_cut_short_counts_every_chunk_that_came(end: Change):
-    grown = state(Sent(0.0), Delta("a", 1.0))
-    grown.snapshot()
-    for change in (Delta("b", 2.0), Delta("c", 3.0), end):
-        grown.apply(change)
-    assert grown.snapshot().usage.answer_tokens == 3
+def test_a_side_that_ends_while_its_server_is_busy_waits_no_longer(end: Change):
+    ended = after(Sent(0.0), Busy(503, 2.0), end)
+    assert (ended.loading, ended.timing.ttft_s) == (None, None)
 
 
-def test_nothing_is_estimated_before_the_first_text():
-    assert after(Sent(0.0)).usage == Usage()
+def test_what_nobody_can_know_of_coldness_stays_unknown():
+    assert after().cold is None
+    assert after(Ready(None, None)).cold is None
+
+
+def test_nothing_is_counted_before_the_first_text():
+    assert counting(Sent(0.0))[0].snapshot().usage == Usage()
 
 
 def test_a_servers_count_is_never_replaced_by_an_estimate():
     assert after(Sent(0.0), Delta("a", 1.0), Finished("stop", COUNTED, 2.0)).usage == COUNTED
 
 
-def test_a_server_that_does_not_count_leaves_the_estimate():
+def test_a_server_that_does_not_count_leaves_no_count():
     done = after(Sent(0.0), Delta("a", 1.0), Delta("b", 2.0), Finished("stop", Usage(), 2.0))
-    assert (done.usage.answer_tokens, done.usage.source) == (2, "estimate")
+    assert done.usage == Usage()
+    assert (done.timing.decode_tokens_per_s, done.timing.decode_reason) == (None, meter.NOBODY_COUNTED)
 
 
 chunks = st.lists(st.tuples(st.text(min_size=1, max_size=5), st.floats(0, 1), st.booleans()), max_size=20)

@@ -14,16 +14,16 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from playground import cli, parts, settings
+from playground import cli, meter, parts, report, settings
 from playground.settings import ROOT, Settings
-from playground.types import Interference, Timing, Usage
+from playground.types import Interference, Timing
 
 SIDE_KEYS = [
-    *"model status text reasoning error finish_reason cold contended images_sent".split(),  # noqa: SIM905 - as the issue lists them
+    *"model status text reasoning error notice finish_reason cold contended images_sent".split(),  # noqa: SIM905 - as the issue lists them
     *("threads", "timing", "usage", "memory", "interference"),
 ]
 TIMING_KEYS = (
-    "load_s ttft_s ttfa_s total_s decode_tokens_per_s chars_per_s chunk_gap_p50_s chunk_gap_p95_s".split()  # noqa: SIM905 - as the issue lists them
+    "load_s ttft_s ttfa_s total_s decode_tokens_per_s chars_per_s chunk_gap_p50_s chunk_gap_p95_s decode_reason".split()  # noqa: SIM905 - as the issue lists them
 )
 
 
@@ -92,7 +92,7 @@ def test_ask_prints_one_json_object_with_exactly_the_promised_keys(run: Run):
     for side in ("left", "right"):
         assert list(found[side]) == SIDE_KEYS
         assert list(found[side]["timing"]) == TIMING_KEYS == list(Timing.__dataclass_fields__)
-        assert list(found[side]["usage"]) == list(Usage.__dataclass_fields__)
+        assert list(found[side]["usage"]) == list(report.USAGE)
         assert list(found[side]["memory"]) == [
             *("weights_bytes", "peak_bytes", "device_peak_bytes", "process_bytes", "method")
         ]
@@ -108,11 +108,12 @@ def test_ask_tells_both_answers_with_thinking_apart_and_what_is_unknown_as_null(
         "prompt_tokens": 9,
         "reasoning_tokens": None,
         "answer_tokens": 2,
+        "output_tokens": 2,
         "cached_tokens": None,
         "source": "server",
     }
     assert left["timing"]["total_s"] >= left["timing"]["ttfa_s"] >= left["timing"]["ttft_s"] >= 0
-    assert right["timing"]["decode_tokens_per_s"] is None
+    assert (right["timing"]["decode_tokens_per_s"], right["timing"]["decode_reason"]) == (None, meter.SHORT)
     assert (left["memory"]["peak_bytes"], left["error"], left["images_sent"]) == (None, None, 0)
 
 

@@ -15,6 +15,7 @@ from playground.engines.base import Stream
 from playground.entrant import Entrant
 from playground.errors import StreamError, WorkerError
 from playground.line import Line
+from playground.meter import NOT_YET
 from playground.types import (
     SIDES,
     Comparison,
@@ -125,8 +126,17 @@ def test_figures_are_live_while_text_comes(gate: threading.Event):
     left = ScriptedEngine(script=[(0.0, "a"), (0.06, "b"), (0.06, "c"), gate])
     shots = race(left, ScriptedEngine()).snapshots(lambda: 0.01)
     now = follow_until(shots, lambda now: now.left.text == "abc").left
-    assert now.timing.decode_tokens_per_s > 0
-    assert (now.usage.answer_tokens, now.usage.source) == (3, "estimate")
+    assert now.timing.chars_per_s > 0
+    assert (now.usage.output_tokens, now.timing.decode_tokens_per_s, now.timing.decode_reason) == (None, None, NOT_YET)
+
+
+def test_a_tokenizer_that_is_here_counts_what_was_cut_short():
+    class Counted(ScriptedEngine):
+        def count_text(self, text: str) -> int:
+            return len(text)
+
+    cut = finish(race(Counted(script=[(0.0, "ab"), (0.06, "c"), StreamError("It broke.")]), ScriptedEngine())).left
+    assert (cut.usage.answer_tokens, cut.usage.source) == (3, "tokenizer")
 
 
 def test_an_answer_after_a_load_has_its_load_time_and_later_ones_have_none():

@@ -14,6 +14,7 @@ SIDE = {
     "text": "four",
     "reasoning": "two and two",
     "error": None,
+    "notice": "its server was busy (503) and was asked again after 2 s; times count from then",
     "finish_reason": "stop",
     "cold": True,
     "contended": True,
@@ -28,11 +29,13 @@ SIDE = {
         "chars_per_s": 6.0,
         "chunk_gap_p50_s": 7.0,
         "chunk_gap_p95_s": 8.0,
+        "decode_reason": None,
     },
     "usage": {
         "prompt_tokens": 9,
         "reasoning_tokens": 10,
         "answer_tokens": 11,
+        "output_tokens": 21,
         "cached_tokens": 12,
         "source": "server",
     },
@@ -55,6 +58,7 @@ SIDE = {
 WHOLE = answer(
     "small",
     reasoning="two and two",
+    notice=str(SIDE["notice"]),
     cold=True,
     contended=True,
     images_sent=2,
@@ -82,6 +86,7 @@ def test_keys_come_in_the_order_in_which_they_are_documented():
 def test_what_is_unknown_is_null_and_never_zero():
     found = report.side(answer("small", "", status="failed", error="It broke.", finish_reason=""))
     assert (found["error"], found["finish_reason"]) == ("It broke.", None)
+    assert (found["cold"], found["notice"], found["usage"]["source"]) == (None, None, None)
     assert set(found["timing"].values()) == {None}
     assert [found["usage"][name] for name in ("prompt_tokens", "answer_tokens", "cached_tokens")] == [None] * 3
     assert [found["memory"][name] for name in ("weights_bytes", "peak_bytes", "process_bytes")] == [None] * 3

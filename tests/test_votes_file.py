@@ -188,6 +188,11 @@ def test_what_schema_2_did_not_know_is_found_in_its_texts_where_they_were_logged
     assert [row["vote_id"] for row in votes.read(FILE)] == [row["vote_id"] for row in votes.read(GOLDEN_2)]
 
 
+def counted(row: dict[str, str]) -> dict[str, str]:
+    """The cells of an older row as they are read; who estimated its tokens counted none."""
+    return {name: "" if cell == "estimate" else cells.unescape(cell) for name, cell in row.items()}
+
+
 def test_what_schema_3_did_not_know_of_the_sampling_stays_unknown_and_the_rest_as_it_was():
     shutil.copy(GOLDEN_3, FILE)
     old = list(csv.DictReader(io.StringIO(GOLDEN_3.read_text(encoding="utf-8"), newline="")))
@@ -198,7 +203,7 @@ def test_what_schema_3_did_not_know_of_the_sampling_stays_unknown_and_the_rest_a
     *kept, new = votes.read(FILE)
     for row, before in zip(kept, old, strict=True):
         assert {name: row[name] for name in before} == {
-            **{name: cells.unescape(cell) for name, cell in before.items()},
+            **counted(before),
             "schema_version": "5",
         }
     names = [f"{name}_{letter}" for letter in "ab" for name in ("top_k", "min_p", "presence_penalty")]
@@ -214,12 +219,26 @@ def test_what_schema_4_did_not_know_of_the_machine_stays_unknown_and_the_rest_as
     kept = list(votes.read(FILE))
     for row, before in zip(kept, old, strict=True):
         assert {name: row[name] for name in before} == {
-            **{name: cells.unescape(cell) for name, cell in before.items()},
+            **counted(before),
             "schema_version": "5",
         }
         new = ("wait_share", "other_share", "threads", "device_peak_bytes")
         assert [row[f"{name}_{letter}"] for name in new for letter in "ab"] == [""] * 8
     assert [kept[0][name] for name in ("cold_a", "contended_b", "tokens_source_a")] == ["true", "true", "server"]
+    assert [kept[0][f"output_tokens_{letter}"] for letter in "ab"] == ["26", "26"]
+
+
+def test_estimates_of_older_schemas_are_no_counts_any_more_and_neither_are_their_speeds():
+    counted = {"prompt_tokens": "7", "reasoning_tokens": "4", "answer_tokens": "8", "decode_tokens_per_s": "20"}
+    old = dict.fromkeys(schema.HEADERS[4], "")
+    for letter, source in (("a", "estimate"), ("b", "server")):
+        old |= {f"{name}_{letter}": cell for name, cell in counted.items()} | {f"tokens_source_{letter}": source}
+    new = schema.upgrade(old, 4)
+    names = (*counted, "output_tokens", "tokens_source")
+    assert [new[f"{name}_a"] for name in names] == ["7", "", "", "", "", "server"]
+    assert [new[f"{name}_b"] for name in names] == ["7", "4", "8", "20", "12", "server"]
+    unknown = schema.upgrade({**old, "prompt_tokens_a": ""}, 4)
+    assert (unknown["tokens_source_a"], unknown["output_tokens_a"]) == ("", "")
 
 
 @pytest.mark.usefixtures("without_sync")

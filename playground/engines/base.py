@@ -4,7 +4,8 @@ The promise, kept by all and tested by one contract test (`tests/engines/test_co
 
 1. `prepare()` yields `Loading` while the model is on its way and ends when it can answer; at once if it can already.
    Two callers at the same time share one load.
-2. `stream()` yields `Sent`, then any number of `Delta` (never empty), then one `Finished` that carries the usage.
+2. `stream()` yields `Sent`, then any number of `Delta` (never empty), then one `Finished` that carries the usage. Where
+   the request is made again there is a `Sent` for each, with a `Busy` before the next one if that is waited for.
    Between them may stand `Revised`, which replaces all text so far, and `Noticed`.
    Stamps are of `time.monotonic()`, taken when the bytes left the socket, and never go back.
 3. Closing the stream stops the work: the server computes no further token.
@@ -107,8 +108,8 @@ class Engine(Protocol):
         """Where the model is now. Never blocks."""
         ...
 
-    def cold(self) -> bool:
-        """True until one answer has come to its end since the last load."""
+    def cold(self) -> bool | None:
+        """True until one answer has come to its end since the last load; None where somebody else runs the model."""
         ...
 
     def count_tokens(self, messages: Sequence[Message]) -> int | None:
@@ -136,6 +137,20 @@ class Telling(Protocol):
 def noticed(engine: Engine) -> str:
     """What the engine tells, "" where it tells nothing."""
     return engine.notice() if isinstance(engine, Telling) else ""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """An engine whose tokenizer is here."""
+
+    def count_text(self, text: str) -> int | None:
+        """Tokens of a text that the model wrote; None while that is not known. Quick, and without I/O."""
+        ...
+
+
+def text_counter(engine: Engine) -> Callable[[str], int | None]:
+    """What counts the tokens of that engine's answers."""
+    return engine.count_text if isinstance(engine, Counting) else lambda text: None
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from playground.engines.thinking import ThinkSplitter
@@ -32,8 +33,8 @@ class Chunks:
         self._at_s = 0.0
         self._splitter: ThinkSplitter | None = ThinkSplitter(opened)
         self._usage: Mapping[str, Any] = {}
+        self._now: Mapping[str, Any] = {}
         self._timings: Mapping[str, Any] = {}
-        self._chunks = {True: 0, False: 0}
         self._chars = {True: 0, False: 0}
 
     def read(self, data: str, at_s: float) -> list[Delta]:
@@ -46,6 +47,7 @@ class Chunks:
 
     def finish(self) -> Iterator[Event]:
         """Text that was held back, then the last event of the answer, both of the moment of the last read."""
+        self._now = {}  # by now the end token may be in it
         yield from self._deltas(self._splitter.end() if self._splitter else [], self._at_s)
         server = {name: number for name, value in self._timings.items() if (number := _number(value)) is not None}
         yield Finished(self.reason, self._count(), self._at_s, server)
@@ -55,6 +57,7 @@ class Chunks:
             raise ErrorInside(said(chunk))
         self._usage = _dict(chunk.get("usage")) or self._usage
         self._timings = _dict(chunk.get("timings")) or self._timings
+        self._now = _dict(chunk.get("timings")) or _dict(chunk.get("usage"))
         choices = chunk.get("choices")
         choice = _dict(choices[0]) if isinstance(choices, list) and choices else {}
         self._usage = _dict(choice.get("usage")) or self._usage
@@ -75,28 +78,34 @@ class Chunks:
 
     def _deltas(self, pieces: list[tuple[str, bool]], at_s: float) -> list[Delta]:
         for text, reasoning in pieces:
-            self._chunks[reasoning] += 1
             self._chars[reasoning] += len(text)
-        return [Delta(scalar(text), at_s, reasoning) for text, reasoning in pieces]
+        found = [Delta(scalar(text), at_s, reasoning) for text, reasoning in pieces]
+        if found and (tokens := self._so_far()) is not None:
+            found[-1] = replace(found[-1], tokens=tokens)
+        return found
+
+    def _so_far(self) -> int | None:
+        """Tokens by now, of a server that counts as it goes (llama.cpp with `timings_per_token`, vLLM with
+        `continuous_usage_stats`). What a chunk before the last one said is not about this chunk."""
+        return _whole(self._now.get("predicted_n") or self._now.get("completion_tokens"))
 
     def _count(self) -> Usage:
-        """Tokens as the server counted them; where it did not, an estimate that says so."""
+        """Tokens as the server counted them: thinking and answer undivided where it does not tell them apart, nothing
+        where it did not count."""
         details = _dict(self._usage.get("prompt_tokens_details"))
         cached = _whole(details.get("cached_tokens"))
         if cached is None:
             cached = _whole(self._timings.get("cache_n"))
         prompt, output = _whole(self._usage.get("prompt_tokens")), _whole(self._usage.get("completion_tokens"))
         if output is None:
-            return Usage(prompt, self._chunks[True], self._chunks[False], cached, "estimate")
+            return Usage(prompt, None, None, cached, None if prompt is None and cached is None else "server")
         thought = _whole(_dict(self._usage.get("completion_tokens_details")).get("reasoning_tokens"))
         if not self._chars[True]:
             # without visible thinking only a server's own figure above 0 says that some was hidden
             thought = thought or 0
         if thought is not None and thought <= output:
             return Usage(prompt, thought, output - thought, cached, "server")
-        share = self._chars[True] / (self._chars[True] + self._chars[False]) if self._chars[True] else 0.0
-        thought = round(output * share)
-        return Usage(prompt, thought, output - thought, cached, "estimate")
+        return Usage(prompt, None, None, cached, "server", undivided_tokens=output)
 
 
 def said(body: Mapping[str, Any]) -> str:

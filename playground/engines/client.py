@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -20,7 +21,7 @@ from playground.engines.refusals import Endpoint, broken, failed_inside, keyless
 from playground.engines.sse import OversizeError
 from playground.engines.wire import Wire, open_client
 from playground.errors import EngineError, RefusedError, StreamError, TooLongError
-from playground.types import EngineState, Event, Loading, Memory, Message, ModelSpec, Sampling, Sent
+from playground.types import Busy, EngineState, Event, Loading, Memory, Message, ModelSpec, Sampling, Sent
 
 HEADERS = {
     "Accept": "text/event-stream, application/json",
@@ -42,7 +43,8 @@ class ChatClient:
     """One endpoint; many streams at a time, from any thread. `name` and `key_env` appear in sentences for a person.
 
     `thinking` says that the model can think: asked to, its text may then begin inside a thought (see `thinking.py`).
-    `plain` says that it has no chat template: it is asked for a completion of the text.
+    `plain` says that it has no chat template: it is asked for a completion of the text. `extra` are fields of each
+    request that this server knows and others need not.
     """
 
     def __init__(
@@ -55,11 +57,12 @@ class ChatClient:
         key_env: str = "",
         thinking: bool = False,
         plain: bool = False,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         key = (api_key or "").strip() or None
         url = completions_url(base_url)
         url = url.replace("/chat/completions", "/completions") if plain else url
-        self._body = bodies.plain if plain else bodies.build
+        self._body, self._extra = bodies.plain if plain else bodies.build, extra or {}
         self._to = Endpoint(url, name or base_url.partition("@")[2] or base_url, timeouts.stall_s, key_env, key)
         self._timeouts, self._thinking = timeouts, thinking
         self._lock = threading.Lock()
@@ -71,7 +74,8 @@ class ChatClient:
         """Ask; the request is sent at the first `next()`. Raises EngineError."""
         wire = Wire()
         opened = self._thinking and sampling.thinking is True
-        events = self._events(self._body(model, messages, sampling), Chunks(opened), wire)
+        body = {**self._body(model, messages, sampling), **self._extra}
+        events = self._events(body, Chunks(opened), wire)
 
         def abort() -> None:
             wire.cut()
@@ -134,8 +138,8 @@ class ChatClient:
     def _ask(self, body: bodies.Body, wire: Wire) -> Generator[Event, None, httpx.Response]:
         """The response that begins an answer. Each attempt has its own `Sent`; the last one is the one that counts.
 
-        A busy server is asked twice. A server that refuses optional fields is asked again without those it names; if
-        it names none, once without all of them. What worked is remembered.
+        A busy server is asked twice, and the wait is told. A server that refuses optional fields is asked again without
+        those it names; if it names none, once without all of them. What worked is remembered.
         """
         dropped, waited = self._refused, False
         while True:
@@ -151,8 +155,9 @@ class ChatClient:
             if more := self._refuses(status, error, trimmed, dropped):
                 dropped |= more
             elif status in (429, 503) and not waited:
-                waited = True
-                if wire.gone.wait(wait_s(response.headers.get("Retry-After", ""))):
+                waited, seconds = True, wait_s(response.headers.get("Retry-After", ""))
+                yield Busy(status, seconds)
+                if wire.gone.wait(seconds):
                     raise StreamError(f"{self._to.name} was closed before it answered; ask again.")
             else:
                 raise refusal(self._to, str(body["model"]), status, error, response.headers.get("Location", ""))
@@ -260,9 +265,9 @@ class OpenAIEngine:
         """Elsewhere, always; whether it answers shows when it is asked."""
         return EngineState("elsewhere")
 
-    def cold(self) -> bool:
+    def cold(self) -> bool | None:
         """Nobody here can know."""
-        return False
+        return None
 
     def count_tokens(self, messages: Sequence[Message]) -> int | None:
         """Unknown: the tokenizer is elsewhere, too."""

@@ -70,7 +70,7 @@ class _Left(Exception):
 
 
 class _Tokens:
-    """What `generate` hands its tokens to; read from another thread as (text, stamp), then ended by `end`."""
+    """What `generate` hands its tokens to; read from another thread as (text, stamp, tokens by then)."""
 
     def __init__(self, tokenizer: Any) -> None:
         from tokenizers.decoders import DecodeStream
@@ -78,7 +78,7 @@ class _Tokens:
         self.ids: list[int] = []
         self.left = threading.Event()
         self._tokenizer, self._decoder = tokenizer, DecodeStream([], skip_special_tokens=True)
-        self._said: SimpleQueue[tuple[str, float] | BaseException | None] = SimpleQueue()
+        self._said: SimpleQueue[tuple[str, float, int] | BaseException | None] = SimpleQueue()
         self._prompt = True
 
     def put(self, value: Any) -> None:
@@ -91,7 +91,7 @@ class _Tokens:
         for each in value.tolist():
             self.ids.append(each)
             if text := self._decoder.step(self._tokenizer, each):
-                self._said.put((text, time.monotonic()))
+                self._said.put((text, time.monotonic(), len(self.ids)))
 
     def end(self) -> None:
         """Called by `generate`; the end is known when it returns."""
@@ -104,7 +104,7 @@ class _Tokens:
         except BaseException as error:  # noqa: BLE001 - a thread's edge: whoever reads must hear of it
             self._said.put(error)
 
-    def __iter__(self) -> Iterator[tuple[str, float]]:
+    def __iter__(self) -> Iterator[tuple[str, float, int]]:
         while (said := self._said.get()) is not None:
             if isinstance(said, BaseException):
                 raise said
@@ -126,10 +126,10 @@ def answer(
     work.start()
     splitter, thought = ThinkSplitter(spec.thinking and sampling.thinking is True), 0
     try:
-        for text, at_s in tokens:
+        for text, at_s, count in tokens:
             pieces = splitter.feed(text)
-            thought = len(tokens.ids) if any(reasoning for _, reasoning in pieces) else thought
-            yield from (Delta(piece, at_s, reasoning) for piece, reasoning in pieces)
+            thought = count if any(reasoning for _, reasoning in pieces) else thought
+            yield from (Delta(piece, at_s, reasoning, count) for piece, reasoning in pieces)
     finally:
         tokens.left.set()
         work.join()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -21,6 +22,9 @@ CHILD = Path(__file__).with_name("llama_child.py")
 
 class LlamaEngine(LocalEngine):
     """One GGUF file in a llama.cpp server of its own."""
+
+    extra: Mapping[str, Any] = {"timings_per_token": True}
+    """It counts with every text, so that its speed is known while it writes, however it bundles tokens."""
 
     def _command(self, place: Path | None, port: int) -> Sequence[str]:
         """Run by path and with -P, so that a file of ours never stands in for a library."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from playground import adapters, asking, fit, headers, interference, memory, weights
 from playground.engines import guard
@@ -58,6 +59,8 @@ class LocalEngine(ABC):
     what there is, so that a model that would thrash is refused (None: try every model)."""
 
     local = True
+    extra: Mapping[str, Any] = {}
+    """Fields of each request that only this server knows."""
     starts_empty = False
     """The server is healthy before it has any weights, so its memory then is the baseline."""
 
@@ -231,7 +234,12 @@ class LocalEngine(ABC):
         self._place, self._answered, self._plain = place, False, self._continues(place)
         thinking = self.spec.thinking and not self._plain
         self._client = ChatClient(
-            worker.url, timeouts=self._timeouts, name=self._name, thinking=thinking, plain=self._plain
+            worker.url,
+            timeouts=self._timeouts,
+            name=self._name,
+            thinking=thinking,
+            plain=self._plain,
+            extra=self.extra,
         )
 
     def _check_room(self) -> None:

@@ -11,7 +11,7 @@ import httpx
 
 from playground.engines.chunks import Chunks, NotJson
 from playground.engines.sse import MAX_EVENT_BYTES, Events, OversizeError
-from playground.engines.wire import Wire
+from playground.engines.wire import ReadClock, Wire
 from playground.types import Delta
 
 MAX_ERROR_BYTES = 64 * 1024
@@ -50,10 +50,11 @@ def error_body(response: httpx.Response) -> str:
 
 def _parts(response: httpx.Response, chunks: Chunks) -> Iterator[Part]:
     """Reads as they leave the socket. After the finish reason an untidy end of the connection is no failure."""
+    clock = ReadClock(response)
     try:
         for part in response.iter_bytes():
             if part:
-                yield time.monotonic(), part
+                yield clock.at_s(), part
     except httpx.TransportError:
         if not chunks.reason:
             raise

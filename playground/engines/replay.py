@@ -234,9 +234,12 @@ def _usage(value: object, where: str) -> Usage:
     _known(usage, where, (*COUNTS, "source"))
     counts = {name: _checked(usage.get(name), _is_count, f"{where}.{name} must be a whole number") for name in COUNTS}
     source = usage.get("source", "server")
-    if source not in ("server", "tokenizer", "estimate"):
-        raise _Wrong(f"{where}.source must be server, tokenizer or estimate")
-    return Usage(**counts, source=source)
+    match source:
+        case "server" | "tokenizer":
+            return Usage(**counts, source=source)
+        case "estimate":  # recorded when chunks were still taken for tokens
+            return Usage(counts["prompt_tokens"], cached_tokens=counts["cached_tokens"])
+    raise _Wrong(f"{where}.source must be server or tokenizer")
 
 
 def _is_count(value: object) -> bool:

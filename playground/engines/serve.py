@@ -108,5 +108,9 @@ class TransformersEngine(LocalEngine):
         except FileNotFoundError:
             return None
 
+    def count_text(self, text: str) -> int | None:
+        """Tokens of a text that the model wrote; None where it has no tokenizer of the usual kind."""
+        return self._counter.tokens(text) if self._counter else None
+
     def _count(self, messages: Sequence[Message]) -> int | None:
         return self._counter.count(messages) if self._counter else None

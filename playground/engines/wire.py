@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -60,6 +61,29 @@ class Wire:
             if self._socket is not None:
                 # not SSLSocket.shutdown, which pulls the TLS layer away from under a thread that reads
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class ReadClock:
+    """When the last read of a response left the socket.
+
+    One read may hold many chunks of the transfer encoding, which httpx gives out one by one: stamps taken then would
+    part what came together. Where there is no socket, each part counts as a read.
+    """
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._at_s = time.monotonic()  # the read that ended the headers may have held the first part
+        self._stream: Any = response.extensions.get("network_stream")
+        if self._stream is not None:
+            self._read, self._stream.read = self._stream.read, self._stamped
+
+    def _stamped(self, *args: Any, **options: Any) -> Any:
+        data = self._read(*args, **options)
+        self._at_s = time.monotonic()
+        return data
+
+    def at_s(self) -> float:
+        """That moment, on the monotonic clock."""
+        return time.monotonic() if self._stream is None else self._at_s
 
 
 def open_client(url: str, connect_s: float, stall_s: float) -> httpx.Client:

@@ -187,6 +187,10 @@ class ZeroGPUEngine:
         counter = self._counter if self.state().name == "ready" else None
         return counter.count(messages) if counter else None
 
+    def count_text(self, text: str) -> int | None:
+        """Tokens of a text that the model wrote; None where it has no tokenizer of the usual kind."""
+        return self._counter.tokens(text) if self._counter else None
+
     def watch_memory(self) -> _Watch:
         """What the answer itself reports: only the process with the GPU can know it."""
         loaded = LOADED.get(self.spec.key)

@@ -214,8 +214,7 @@ def foot(answer: Answer) -> str:
     marks = "".join(chip(name, "mark", title) for name, title in figures.badges(answer))
     words = []
     if tokens := answer.usage.output_tokens:
-        about = "" if answer.usage.source == "server" else "about "
-        words.append(f"{about}{tokens} token{'s' if tokens > 1 else ''}")
+        words.append(f"{tokens:,} token{'s' if tokens > 1 else ''}")
     if answer.status not in ("waiting", "loading", "reading"):  # those stand in the pane already
         words.append(
             answer.finish_reason or _STATUS[answer.status] if answer.status == "done" else _STATUS[answer.status]
@@ -283,7 +282,7 @@ def said(comparison: Comparison) -> str:
 def all_figures(comparison: Comparison) -> str:
     """The figures that are not in `tape`, the token counts and their source, and what the server itself says."""
     lines = [_line(figure, comparison) for figure in FIGURES if figure.name not in AT_A_GLANCE]
-    lines += [_tokens(name, comparison) for name in ("prompt", "thinking", "answer")]
+    lines += [_tokens(name, comparison) for name in figures.COUNTS]
     return f'<section class="tape" aria-label="More figures">{"".join(lines)}{_server_lines(comparison)}</section>'
 
 
@@ -318,9 +317,11 @@ def _cell(side: Side, cell: Cell, most: float) -> str:
 def _tokens(name: str, comparison: Comparison) -> str:
     values = []
     for side in SIDES:
-        usage = comparison.side(side).usage
-        count = {"prompt": usage.prompt_tokens, "thinking": usage.reasoning_tokens, "answer": usage.answer_tokens}[name]
-        values.append("–" if count is None else f"{count:,} <small>tok ({usage.source})</small>")
+        answer = comparison.side(side)
+        if (count := figures.COUNTS[name](answer.usage)) is None:
+            values.append(f'<span title="{escape(figures.why_uncounted(answer))}">–</span>')
+        else:
+            values.append(f"{count:,} <small>tok ({answer.usage.source})</small>")
     return _plain_row(f"{name} tokens", values)
 
 

@@ -29,7 +29,7 @@ _REST_4 = _REST_2.replace("top_p ", "top_p top_k min_p presence_penalty ")
 _LOOKED_AT_5 = f"{_LOOKED_AT_2} markdown cold contended wait_share other_share tokens_source"
 _REST_5 = (
     "status finish_reason load_s ttfa_s total_s chars_per_s chunk_gap_p50_s chunk_gap_p95_s "
-    "prompt_tokens reasoning_tokens answer_tokens cached_tokens reasoning_chars answer_sha256 "
+    "prompt_tokens reasoning_tokens answer_tokens output_tokens cached_tokens reasoning_chars answer_sha256 "
     "weights_bytes device_peak_bytes process_bytes memory_method threads elsewhere images_sent "
     "engine revision quantization temperature top_p top_k min_p presence_penalty max_tokens seed thinking"
 )
@@ -134,10 +134,24 @@ def _from_3(row: Row) -> Row:
 
 
 def _from_4(row: Row) -> Row:
-    """Schema 5 knows what else ran on the machine, how many threads the model had, and the GPUs' part of its peak;
+    """Schema 5 knows what else ran on the machine, how many threads the model had, the GPUs' part of its peak, and
+    counts of tokens that are no estimates, thinking and answer together;
     `cold`, `contended` and `tokens_source` stand where whoever averages figures looks."""
     cells = {f"{name}_{x}": "" for name in ("wait_share", "other_share", "threads", "device_peak_bytes") for x in "ab"}
-    return {**row, **cells, "schema_version": "5"}
+    counts = {name: cell for x in "ab" for name, cell in _counts_5(row, x).items()}
+    return {**row, **cells, **counts, "schema_version": "5"}
+
+
+_COUNTED_4 = ("reasoning_tokens", "answer_tokens", "decode_tokens_per_s")
+
+
+def _counts_5(row: Row, letter: str) -> Row:
+    """An estimate took each chunk for a token, and its speed could be wrong by any factor: both become unknown."""
+    if row[f"tokens_source_{letter}"] == "estimate":
+        cells = {**dict.fromkeys(_COUNTED_4, ""), "tokens_source": "server" if row[f"prompt_tokens_{letter}"] else ""}
+        return {f"{name}_{letter}": cell for name, cell in (cells | {"output_tokens": ""}).items()}
+    known = [int(cell) for name in _COUNTED_4[:2] if (cell := row[f"{name}_{letter}"]).isdecimal()]
+    return {f"output_tokens_{letter}": str(sum(known)) if known else ""}
 
 
 STEPS: Mapping[int, Callable[[Row], Row]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}

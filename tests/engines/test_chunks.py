@@ -189,14 +189,31 @@ def test_the_servers_own_parting_of_tokens_is_used() -> None:
     assert ending(chunk(content="hidden thoughts"), used(10, **details)).usage == Usage(7, 4, 6, 6, "server")
 
 
-def test_without_a_parting_tokens_are_shared_out_by_characters_and_called_an_estimate() -> None:
+def test_without_a_parting_tokens_of_thinking_and_answer_stay_one_count() -> None:
     found = ending(chunk(reasoning="abc"), chunk(content="d"), used(8)).usage
-    assert found == Usage(7, 6, 2, None, "estimate")
+    assert found == Usage(7, None, None, None, "server", undivided_tokens=8)
+    assert found.output_tokens == 8
 
 
-def test_without_usage_chunks_are_counted_and_called_an_estimate() -> None:
+def test_without_usage_nothing_is_counted() -> None:
     found = ending(chunk(reasoning="abc"), chunk(content="d"), chunk(content="e")).usage
-    assert found == Usage(None, 1, 2, None, "estimate")
+    assert found == Usage()
+    assert found.output_tokens is None
+
+
+@pytest.mark.parametrize("told", ["timings", "usage"])
+def test_counts_that_come_with_the_text_are_passed_on_with_it(told: str) -> None:
+    name = {"timings": "predicted_n", "usage": "completion_tokens"}[told]
+    counted = [event(text(word) | {told: {name: count}}) for word, count in (("a", 3), ("b", 4))]
+    uncounted = chunk(content="c")
+    found = [each for each in read(*counted, uncounted, used(6)) if isinstance(each, Delta)]
+    assert [(delta.text, delta.tokens) for delta in found] == [("a", 3), ("b", 4), ("c", None)]
+
+
+def test_text_that_was_held_back_until_the_end_is_not_counted_with_the_end_token() -> None:
+    held = event(text("a<thi") | {"timings": {"predicted_n": 3}})
+    end = event(text("", finish_reason="stop") | {"timings": {"predicted_n": 4}})
+    assert 4 not in [each.tokens for each in read(held, end) if isinstance(each, Delta)]
 
 
 def test_figures_of_llama_cpp_are_kept_as_it_named_them() -> None:
@@ -208,4 +225,4 @@ def test_figures_of_llama_cpp_are_kept_as_it_named_them() -> None:
 
 def test_counts_that_make_no_sense_are_unknown() -> None:
     usage = {"prompt_tokens": -1, "completion_tokens": "many", "prompt_tokens_details": {"cached_tokens": True}}
-    assert ending(chunk(content="a"), event({"usage": usage})).usage == Usage(None, 0, 1, None, "estimate")
+    assert ending(chunk(content="a"), event({"usage": usage})).usage == Usage()
