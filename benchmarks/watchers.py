@@ -1,4 +1,4 @@
-"""What watching costs: server CPU from 1 to 100 visitors, and how far a display falls behind.
+"""Measures what watching costs: server CPU from 1 to 500 visitors, and how far a display falls behind.
 
 Run with `python -m benchmarks.watchers`. Each visitor asks once and watches two recorded models of 30 words a second.
 The visitors speak the page's own protocol from another process. `begin_s` is the time from the click to the start of
@@ -16,7 +16,6 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -38,54 +37,58 @@ def recording() -> list[list[object]]:
     return [[FIRST_S + n / WORDS_PER_S, "text", f"w{n}q "] for n in range(int(SECONDS * WORDS_PER_S))]
 
 
-def find_calls(config: dict[str, Any]) -> tuple[int, list[Any], int]:
-    """Index and default inputs of the handler behind Send, and the index of the one that streams after it."""
+def find_ask(config: dict[str, Any]) -> tuple[int, list[Any], int]:
+    """Index and default inputs of the handler behind Send, and which of its outputs is the ticket."""
     components = {part["id"]: part for part in config["components"]}
+    (ticket,) = [
+        part["id"] for part in config["components"] if "live-ticket" in (part["props"].get("elem_classes") or [])
+    ]
     for call in config["dependencies"]:
         events = [(components.get(target, {}).get("type"), event) for target, event in call["targets"]]
         if ("multimodaltextbox", "submit") in events:
-            (stream,) = [after["id"] for after in config["dependencies"] if after.get("trigger_after") == call["id"]]
-            return call["id"], [components[part]["props"].get("value") for part in call["inputs"]], stream
+            inputs = [components[part]["props"].get("value") for part in call["inputs"]]
+            return call["id"], inputs, call["outputs"].index(ticket)
     raise LookupError("the page has no Send")
 
 
-async def watch(http: httpx.AsyncClient, url: str, calls: tuple[int, list[Any], int]) -> tuple[list[float], int]:
+async def watch(http: httpx.AsyncClient, url: str, ask: tuple[int, list[Any], int]) -> tuple[list[float], int]:
     """One visitor: how late each update came, counted from the click, in seconds; and how many came."""
-    ask, data, stream = calls
+    call, data, place = ask
     session, clicked = uuid.uuid4().hex[:12], time.monotonic()
     lags, updates = [], 0
-    async for _ in events(http, url, session, ask, [{"text": "Go on.", "files": []}, *data[1:]]):
-        pass
-    async for line in events(http, url, session, stream, []):
-        updates += 1
-        if found := _WORD.findall(line):
-            due = FIRST_S + max(map(int, found)) / WORDS_PER_S
-            lags.append(time.monotonic() - clicked - due)
+    output = await result(http, url, session, call, [{"text": "Go on.", "files": []}, *data[1:]])
+    async with http.stream("GET", f"{url}live/{output[place]}", params={"page": session}) as stream:
+        async for line in stream.aiter_lines():
+            if line.startswith("event: patch"):
+                updates += 1
+            elif found := _WORD.findall(line):
+                due = FIRST_S + max(map(int, found)) / WORDS_PER_S
+                lags.append(time.monotonic() - clicked - due)
     return lags, updates
 
 
-async def events(http: httpx.AsyncClient, url: str, session: str, call: int, data: list[Any]) -> AsyncIterator[str]:
-    """Run one handler as the page does; yields its updates as they arrive."""
+async def result(http: httpx.AsyncClient, url: str, session: str, call: int, data: list[Any]) -> list[Any]:
+    """What one handler returns, asked as the page asks it."""
     body = {"data": data, "fn_index": call, "session_hash": session}
     (await http.post(f"{url}gradio_api/queue/join", json=body)).raise_for_status()
     async with http.stream("GET", f"{url}gradio_api/queue/data", params={"session_hash": session}) as stream:
         async for line in stream.aiter_lines():
             if "process_completed" in line:
-                assert '"success":true' in line.replace(" ", ""), line[:500]
-                return
-            if "process_generating" in line:
-                yield line
+                said = json.loads(line.removeprefix("data: "))
+                assert said["success"], line[:500]
+                return said["output"]["data"]
+    raise ConnectionError("the handler did not answer")
 
 
 async def crowd(url: str, visitors: int) -> list[tuple[list[float], int]]:
     """All visitors at once, begun within a second."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(timeout=120, limits=limits, trust_env=False) as http:
-        calls = find_calls((await http.get(f"{url}config")).json())
+        found = find_ask((await http.get(f"{url}config")).json())
 
         async def one(number: int) -> tuple[list[float], int]:
             await asyncio.sleep(number / visitors)
-            return await watch(http, url, calls)
+            return await watch(http, url, found)
 
         return await asyncio.gather(*(one(number) for number in range(visitors)))
 
@@ -120,7 +123,7 @@ def measure(url: str, visitors: int) -> dict[str, float]:
 def main() -> None:
     """Print the table and the JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--visitors", type=int, nargs="+", default=[1, 5, 10, 25, 50, 100])
+    parser.add_argument("--visitors", type=int, nargs="+", default=[1, 10, 25, 50, 100, 500])
     parser.add_argument("--rounds", type=int, default=1)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

@@ -29,7 +29,7 @@ from playground.ui.visit import Visitors
 HERE = Path(__file__).parent
 MOST_AT_ONCE = 80
 """Threads for handlers. None of them waits for an answer."""
-QUEUE_POLL_S = 0.02
+QUEUE_POLL_S = 0.05
 """Between two looks of Gradio's queue for work. At Gradio's own millisecond an idle app takes a tenth of a core."""
 MOST_WAITING = 500
 LARGEST_UPLOAD = "25mb"
