@@ -215,11 +215,11 @@ def test_blocks_since_any_version_are_those_that_changed(steps: list[tuple[str, 
 
 @asynccontextmanager
 async def connected(
-    feeds: Feeds, path: str, query: str, headers: tuple[tuple[bytes, bytes], ...] = ()
+    feeds: Feeds, path: str, query: str, headers: tuple[tuple[bytes, bytes], ...] = (), room: int = 0
 ) -> AsyncIterator[Stream]:
-    """One GET of the app by ASGI, which ends as if the browser went away."""
+    """One GET of the app by ASGI, which ends as if the browser went away; `room` messages may wait unread, 0: any."""
     app, gone = Starlette(routes=[feeds.route()]), asyncio.Event()
-    sent: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+    sent: asyncio.Queue[dict[str, object]] = asyncio.Queue(room)  # how much may wait to be read
 
     async def receive() -> dict[str, object]:
         await gone.wait()
@@ -382,7 +382,7 @@ def test_a_page_that_goes_away_is_no_watcher_and_its_work_goes_on_for_a_while(ho
         feeds, gate = feeds_of(house), threading.Event()
         visit = visit_of(house, [(0.0, "Hello"), gate])
         path = f"/live/{feeds.open(visit)}"
-        for _ in range(50):
+        for _ in range(500):
             async with connected(feeds, path, "page=a") as stream:
                 assert visit.is_watched
                 await stream.event()
@@ -393,6 +393,42 @@ def test_a_page_that_goes_away_is_no_watcher_and_its_work_goes_on_for_a_while(ho
         async with connected(feeds, path, "page=a") as stream:
             assert (await stream.to_end(page))[-1] == "end"
         assert page.text("left.text") == render("Hello")
+
+    asyncio.run(run())
+
+
+LONG = {
+    "a hundred thousand tokens": [f"token{n} " + "\n\n" * (n % 50 == 0) for n in range(100_000)],
+    "one line of 3 MB": ["x" * 3_000_000],
+    "ten thousand blocks": ["a\n\n" * 10_000],
+    "a fence that closes at the end": ["```python\n", *["x = 1\n"] * 20_000, "```"],
+}
+
+
+@pytest.mark.parametrize("pieces", LONG.values(), ids=LONG.keys())
+def test_a_long_answer_arrives_whole_and_no_patch_repeats_what_the_page_has(house: Parts, pieces: list[str]) -> None:
+    visit = visit_of(house, [(0.0, piece) for piece in pieces], [(0.0, "short")])
+    feed, page, sent = Feed(visit, house.catalog.row), Page(), 0
+    for _ in follow(visit):
+        if patch := feed.patch(page.version):
+            sent += len(patch.data)
+            page.apply(patch.data)
+    whole = "".join(pieces)
+    assert page.text("left.text") == render(whole)
+    assert page.values["left.source"] == whole
+    assert sent < 8 * (len(whole) + len(render(whole))) + 100_000
+
+
+def test_a_browser_that_reads_slowly_gets_fewer_patches_and_the_race_does_not_wait_for_it(house: Parts) -> None:
+    async def run() -> None:
+        feeds = feeds_of(house)
+        visit = visit_of(house, [(0.005, f"word{n} ") for n in range(200)])
+        async with connected(feeds, f"/live/{feeds.open(visit)}", "page=a", room=1) as stream:
+            await asyncio.wait_for(asyncio.to_thread(ended, visit), LIMIT_S)  # nothing is read meanwhile
+            page = Page()
+            names = await stream.to_end(page)
+        assert names.count("patch") <= 4
+        assert page.text("left.text") == render("".join(f"word{n} " for n in range(200)))
 
     asyncio.run(run())
 
