@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 _WORDS = re.compile(
-    r"signal 9\b|out of memory|insufficient memory|not enough memory|can(?:'|no)t allocate|cannot allocate"
+    r"out of memory|insufficient memory|not enough memory|can(?:'|no)t allocate|cannot allocate"
     r"|(?:failed|unable) to allocate|bad_alloc|mem_buffer != NULL|MemoryError",
     re.IGNORECASE,
 )

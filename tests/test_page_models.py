@@ -133,8 +133,7 @@ def test_a_worker_that_was_killed_shows_so_and_can_be_loaded_again(visit: Callab
     says(tab, "smollm2-135m-q4", "ready")
     (victim,) = workers(url)
     victim.kill()
-    says(tab, "smollm2-135m-q4", "failed.*killed by signal 9: most likely out of memory")
-    says(tab, "smollm2-135m-q4", "end other programs|A smaller model")
+    says(tab, "smollm2-135m-q4", "failed.*killed by signal 9, by another program or a person")
     press(tab, f"Load again {Q4}")
     says(tab, "smollm2-135m-q4", "ready")
     assert [each.pid for each in workers(url)] != [victim.pid]

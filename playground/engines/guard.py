@@ -91,7 +91,9 @@ def release(process: subprocess.Popen[str], wait_s: float = 20.0) -> None:
 
 
 def kill_group(pid: int) -> None:
-    """End what an ended guard left behind, if anything."""
-    if hasattr(os, "killpg"):
-        with suppress(OSError):
+    """End a command and what it started at once, also what is stopped, or what an ended guard left behind."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
             os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGTERM)  # Windows has no groups, and ends it by any signal

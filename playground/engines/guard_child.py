@@ -46,6 +46,7 @@ def follow(command: subprocess.Popen[bytes], grace_s: float) -> None:
     while os.read(0, 4096):
         pass
     send(command, "SIGTERM")
+    send(command, "SIGCONT")  # one that is stopped hears nothing else
     time.sleep(grace_s)
     send(command, "SIGKILL")
 

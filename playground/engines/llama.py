@@ -13,11 +13,13 @@ import httpx
 
 from playground import headers, weights
 from playground.engines.local import LocalEngine, Tell
+from playground.engines.wire import Wire
 from playground.engines.worker import Worker
 from playground.errors import WorkerError
 from playground.types import Message
 
 CHILD = Path(__file__).with_name("llama_child.py")
+COUNT_TIMEOUT_S = 60.0
 
 
 class LlamaEngine(LocalEngine):
@@ -58,19 +60,20 @@ class LlamaEngine(LocalEngine):
         """llama.cpp would take ChatML in the place of a template that is not there, and say nothing."""
         return place is not None and "tokenizer.chat_template" not in headers.values(place)
 
-    def _count(self, messages: Sequence[Message]) -> int | None:
+    def _count(self, messages: Sequence[Message], wire: Wire) -> int | None:
         """By the server itself: its chat template, then its tokenizer."""
         if self.worker is None:
             return None
         said = [{"role": message.role, "content": message.text} for message in messages]
+        traced = {"trace": wire.trace}
         try:
-            with httpx.Client(base_url=self.worker.url, trust_env=False, timeout=60.0) as client:
+            with httpx.Client(base_url=self.worker.url, trust_env=False, timeout=COUNT_TIMEOUT_S) as client:
                 if self._plain:
                     asked = {"content": messages[0].text, "add_special": True}
                 else:
-                    made = client.post("/apply-template", json={"messages": said}).raise_for_status().json()
-                    asked = {"content": made["prompt"]}
-                found = client.post("/tokenize", json={"parse_special": True, **asked})
+                    made = client.post("/apply-template", json={"messages": said}, extensions=traced)
+                    asked = {"content": made.raise_for_status().json()["prompt"]}
+                found = client.post("/tokenize", json={"parse_special": True, **asked}, extensions=traced)
                 return len(found.raise_for_status().json()["tokens"])
         except (httpx.HTTPError, ValueError, LookupError, UnicodeError):
             return None

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from playground import adapters, asking, fit, headers, interference, memory, weights
-from playground.engines import guard
+from playground.engines import guard, watchdog
 from playground.engines.base import Stream
 from playground.engines.client import ChatClient, Timeouts
 from playground.engines.loading import Load
 from playground.engines.refusals import by_template
+from playground.engines.wire import Wire
 from playground.engines.worker import Worker
 from playground.errors import (
     EngineError,
@@ -63,6 +64,8 @@ class LocalEngine(ABC):
     """Fields of each request that only this server knows."""
     starts_empty = False
     """The server is healthy before it has any weights, so its memory then is the baseline."""
+    hang_limits = watchdog.ANSWERING
+    """When a server that owes an answer counts as hung."""
 
     def __init__(
         self,
@@ -109,8 +112,8 @@ class LocalEngine(ABC):
         """Ask the healthy server to load. Raises WorkerError."""
 
     @abstractmethod
-    def _count(self, messages: Sequence[Message]) -> int | None:
-        """Tokens of the prompt; only asked while the model is ready."""
+    def _count(self, messages: Sequence[Message], wire: Wire) -> int | None:
+        """Tokens of the prompt; only asked while the model is ready. `wire` takes the requests that it needs."""
 
     def _continues(self, place: Path | None) -> bool:
         """The model has no chat template, by what its files say: it continues text. Asked once, when it is loaded."""
@@ -128,9 +131,11 @@ class LocalEngine(ABC):
         """Ask; the request is sent at the first `next()`. Raises EngineError, PromptError."""
         client, worker = self._client, self.worker
         inner = client.stream(self._served(self._place), messages, sampling) if client and worker else None
-        events = self._events(inner, worker, messages)
+        counting = Wire()
+        events = self._events(inner, worker, messages, counting)
 
         def abort() -> None:
+            counting.cut()
             if inner is not None:
                 inner.close()
             with suppress(ValueError):  # a thread is inside; it wakes up and ends the generator itself
@@ -160,7 +165,7 @@ class LocalEngine(ABC):
 
     def count_tokens(self, messages: Sequence[Message]) -> int | None:
         """Tokens of the prompt by the model's own tokenizer and chat template; None while it is not ready."""
-        return self._count(self._asked(messages)) if self._ready() else None
+        return self._count(self._asked(messages), Wire()) if self._ready() else None
 
     def watch_memory(self) -> AnswerWatch:
         """Start watching the server's process tree, and what else runs, for one answer."""
@@ -226,7 +231,13 @@ class LocalEngine(ABC):
                 load.check()  # another model may have been loading until now
                 worker.start()
                 self._baseline_bytes = memory.held_by_tree(worker.pid) if self.starts_empty else None
-                self._load_model(worker, place, load.tell)
+                with worker.watched(watchdog.LOADING) as watching:
+
+                    def tell(loading: Loading) -> None:
+                        watching.beat()
+                        load.tell(loading)
+
+                    self._load_model(worker, place, tell)
             load.check()
         except BaseException:
             worker.end()
@@ -276,19 +287,24 @@ class LocalEngine(ABC):
     # --- answering --------------------------------------------------------------------------------------------------
 
     def _events(
-        self, inner: Stream | None, worker: Worker | None, messages: Sequence[Message]
+        self, inner: Stream | None, worker: Worker | None, messages: Sequence[Message], counting: Wire
     ) -> Generator[Event, None, None]:
         if inner is None or worker is None:
             raise WorkerError(f"{self._name} is not loaded; prepare it first.")
+        worker.count_oom_kills()
         try:
             if death := worker.died():
                 raise WorkerError(death)
             if self._plain and any(message.images for message in messages):
                 raise PromptError(f"{self._name} {asking.BLIND_TO_IMAGES}")
-            self._fits(self._asked(messages))
-            for event in inner:
-                self._answered = self._answered or isinstance(event, Finished)
-                yield event
+            with worker.watched(self.hang_limits, inner.close) as watching:
+                self._fits(self._asked(messages), counting)
+                for event in inner:
+                    watching.beat()
+                    self._answered = self._answered or isinstance(event, Finished)
+                    yield event
+            if not worker.alive() and (death := worker.died()):  # it hung, and its stream was closed for that
+                raise WorkerError(death)
         except RefusedError as error:
             time.sleep(0.2)  # the log is written beside the answer
             if said := by_template(self._name, worker.last_line(10_000)):
@@ -296,7 +312,7 @@ class LocalEngine(ABC):
             line = worker.last_line()
             raise RefusedError(f'{error} Its log ends: "{line}".' if line else str(error)) from error
         except (StreamError, UnreachableError) as error:
-            if death := worker.died(wait_s=2.0):
+            if death := worker.died_by_now():
                 raise WorkerError(death) from error
             raise
         finally:
@@ -306,13 +322,13 @@ class LocalEngine(ABC):
         """What is counted: all as one text where that is what the model gets."""
         return (Message("user", asking.continued(messages)),) if self._plain else messages
 
-    def _fits(self, messages: Sequence[Message]) -> None:
+    def _fits(self, messages: Sequence[Message], counting: Wire) -> None:
         """A server may run on past the context and answer nonsense: so it is checked here. Raises TooLongError."""
         limit = self.spec.context_tokens
         if limit is None:
             return
         try:
-            count = self._count(messages)
+            count = self._count(messages, counting)
         except EngineError:
             return  # the answer itself will say what is wrong
         if count is not None and count + 1 > limit:

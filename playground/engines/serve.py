@@ -12,6 +12,7 @@ import httpx
 
 from playground import adapters
 from playground.engines.local import LocalEngine, Tell
+from playground.engines.wire import Wire
 from playground.engines.worker import Worker
 from playground.errors import WeightsError, WorkerError
 from playground.tokens import Counter, has_template
@@ -70,11 +71,11 @@ class TransformersEngine(LocalEngine):
                 ready = any(self._heard(line, tell) for line in response.iter_lines() if line.startswith("data:"))
         except httpx.HTTPError as error:
             raise WorkerError(
-                worker.died(2.0) or f"{self._name} broke off while it loaded: {error}; ask again."
+                worker.died_by_now() or f"{self._name} broke off while it loaded: {error}; ask again."
             ) from error
         if not ready:
             said = worker.last_line()
-            raise WorkerError(worker.died(1.0) or f'{self._name} stopped loading: "{said}". Ask again.')
+            raise WorkerError(worker.died_by_now() or f'{self._name} stopped loading: "{said}". Ask again.')
         if self.spec.adapter and place:
             self._check_adapter(worker, place)
         self._counter = self._count_with(place)
@@ -112,5 +113,5 @@ class TransformersEngine(LocalEngine):
         """Tokens of a text that the model wrote; None where it has no tokenizer of the usual kind."""
         return self._counter.tokens(text) if self._counter else None
 
-    def _count(self, messages: Sequence[Message]) -> int | None:
+    def _count(self, messages: Sequence[Message], wire: Wire) -> int | None:
         return self._counter.count(messages) if self._counter else None

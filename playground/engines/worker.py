@@ -20,10 +20,17 @@ import httpx
 import psutil
 
 from playground import starved
-from playground.engines import guard
+from playground.engines import guard, watchdog
+from playground.engines.oom import OomKills
 from playground.errors import WorkerError
 
 LOG_LINES = 200
+PROBE_S = 1.0
+"""How long a server may take to answer a probe of its health."""
+
+ENDING_LIMIT_S = 30.0
+"""A process of many gigabytes takes its time to end, and its guard to say so on a busy machine."""
+
 NOISE = re.compile(r"^(INFO: |[\d.]+ [ID] |\[transformers\] \[Request received\]|guard: |\s*[\^~]+\s*$)")
 """Lines that explain no failure: requests as they came, and the marks under a line of a traceback."""
 
@@ -49,6 +56,7 @@ class Worker:
         grace_s: float = 5.0,
     ) -> None:
         self.name, self.url = name, ""
+        self._address = ""
         self.pid: int | None = None
         self._command, self._health, self._limit_s = command, health, start_limit_s
         self._settings, self._env, self._grace_s = dict(settings or {}), env, grace_s
@@ -57,6 +65,8 @@ class Worker:
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._lock = threading.Lock()
         self._ended = threading.Event()
+        self._hung = ""
+        self._oom = OomKills()
 
     def start(self) -> None:
         """Start and wait until it is healthy; a port that somebody else took meanwhile is replaced once.
@@ -65,9 +75,12 @@ class Worker:
         """
         for attempt in (1, 2):
             port = free_port()
+            self._address = f"http://127.0.0.1:{port}"
             self._launch(port)
-            if self._healthy(port):
-                self.url = f"http://127.0.0.1:{port}"
+            with self.watched(watchdog.LOADING):
+                healthy = self._healthy(port)
+            if healthy:
+                self.url = self._address
                 return
             taken = any("address already in use" in line.lower() or "bind" in line.lower() for line in self.log())
             reason = self._ended.is_set() or self.died()
@@ -76,27 +89,68 @@ class Worker:
                 raise self._failed(reason)
 
     def alive(self) -> bool:
-        """It runs, as far as the operating system knows."""
+        """It runs, as far as the operating system knows, and was not found to hang."""
         process = self._process
-        return process is not None and process.poll() is None
+        return process is not None and process.poll() is None and not self._hung
 
-    def died(self, wait_s: float = 0.0) -> str:
-        """Why it is gone, in a sentence for a person with the end of its log; "" while it runs or was ended by us.
+    def responds(self) -> bool:
+        """It answers a probe of its health, in whatever way."""
+        try:
+            with httpx.Client(trust_env=False, verify=False, timeout=PROBE_S) as client:  # no TLS to set up
+                client.get(f"{self._address}{self._health}")
+        except httpx.HTTPError:
+            return False
+        return True
 
-        A broken connection is seen before the end of the process: `wait_s` is how long to wait for that.
-        """
+    def watched(
+        self, limits: watchdog.Limits = watchdog.ANSWERING, given_up: Callable[[], None] = lambda: None
+    ) -> watchdog.Watchdog:
+        """A watchdog for a time in which it owes something. If it hangs, it is ended and `given_up` is called."""
+
+        def report(why: str) -> None:
+            self.kill(why)
+            given_up()
+
+        return watchdog.Watchdog(lambda: watchdog.vitals(self.pid), self.responds, report, limits)
+
+    def kill(self, why: str) -> None:
+        """End it at once, also when it is stopped; `died` then tells why."""
+        self._hung = why
+        if (pid := self.pid) is not None:
+            guard.kill_group(pid)
+
+    def count_oom_kills(self) -> None:
+        """From now on, a kill by the kernel for want of memory explains its end."""
+        if self.alive():
+            self._oom.reset(self.pid)
+
+    def died(self) -> str:
+        """Why it is gone, in a sentence for a person with the end of its log; "" while it runs or was ended by us."""
         process = self._process
         if process is None or self._ended.is_set():
             return ""
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(wait_s)
-        if process.returncode is None:
+        if self._hung:
+            return f"{self.name}'s process {self._hung}, so it was ended. Ask again to start it anew."
+        if process.poll() is None:
             return ""
         if self._reader:
             self._reader.join(1)
         killed = process.returncode in (-9, 137)
         said = "" if killed else self._quoted(starved.line(self.log()))  # SIGKILL leaves no time for a last word
-        return f"{self.name}'s process {ending(process.returncode)}.{said} Ask again to start it anew."
+        how = ending(process.returncode, self._oom.rose())
+        return f"{self.name}'s process {how}.{said} Ask again to start it anew."
+
+    def died_by_now(self) -> str:
+        """Why it is gone, asked when its connection broke, which is seen before its end: wait until it has ended, or
+        answers a probe. "" if it lives."""
+        process, until = self._process, time.monotonic() + ENDING_LIMIT_S
+        while process is not None and not self._ended.is_set() and time.monotonic() < until:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.2)
+                break
+            if self._hung or self.responds():
+                break
+        return self.died()
 
     def log(self, lines: int = LOG_LINES) -> list[str]:
         """The last lines that it wrote."""
@@ -130,6 +184,7 @@ class Worker:
     def _keep(self, line: str) -> None:
         if self.pid is None and (found := guard.PID_LINE.search(line)):
             self.pid = int(found[1])
+            self._oom.reset(self.pid)
         self._log.append(line)
 
     def _healthy(self, port: int) -> bool:
@@ -137,8 +192,9 @@ class Worker:
         limit = time.monotonic() + self._limit_s
         with httpx.Client(trust_env=False, timeout=5.0) as client:
             while time.monotonic() < limit and self.alive() and not self._ended.wait(0.1):
+                self._oom.follow(self.pid)
                 with suppress(httpx.HTTPError):
-                    if client.get(f"http://127.0.0.1:{port}{self._health}").is_success and self._listens(port):
+                    if client.get(f"{self._address}{self._health}").is_success and self._listens(port):
                         return True
         return False
 
@@ -192,12 +248,27 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def ending(code: int) -> str:
-    """How a process ended, from its exit code (128 plus the signal, or minus the signal)."""
+CRASHES = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
+
+
+def ending(code: int, oom: bool | None = None) -> str:
+    """How a process ended, from its exit code (128 plus the signal, or minus the signal), and whether the kernel ended
+    something for want of memory meanwhile (None: it does not tell)."""
     number = -code if code < 0 else code - 128
-    if number == 9:
+    if number <= 0:
+        return f"ended with exit code {code}"
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"ended with exit code {code}"
+    if name in CRASHES:
+        return f"crashed with {name}"
+    if name != "SIGKILL":
+        return f"was ended by {name}, by another program or a person"
+    if oom:
         return "was killed by signal 9: most likely out of memory; choose a smaller or a 4-bit model"
-    if number > 0:
-        with suppress(ValueError):
-            return f"was killed by {signal.Signals(number).name}"
-    return f"ended with exit code {code}"
+    if oom is None:
+        return (
+            "was killed by signal 9: by another program, a person, or the system for want of memory (it does not say)"
+        )
+    return "was killed by signal 9, by another program or a person"

@@ -15,8 +15,10 @@ import pytest
 from playground.engines.llama import LlamaEngine
 from playground.engines.local import LocalEngine
 from playground.engines.serve import TransformersEngine
+from playground.engines.watchdog import Limits
 from playground.errors import TooLongError, WorkerError
 from playground.types import Delta, Finished, Message, ModelSpec, Sampling, Sent
+from tests.patience import eventually
 from tests.weights_fixture import BF16, Q4, smollm2_cache
 
 __all__ = ["smollm2_cache"]
@@ -113,10 +115,26 @@ def test_a_worker_killed_in_mid_answer_says_so_and_the_next_use_starts_it_anew(e
     assert engine.worker
     assert engine.worker.pid
     os.kill(engine.worker.pid, signal.SIGKILL)
-    with pytest.raises(WorkerError, match="signal 9: most likely out of memory"):
+    with pytest.raises(WorkerError, match="signal 9, by another program or a person"):
         list(stream)
     assert engine.state().name == "failed"
     assert prepared(engine).state().name == "ready"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_a_worker_frozen_in_mid_answer_is_ended_and_says_so(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(LocalEngine, "hang_limits", Limits(quiet_s=0.2, every_s=0.1))
+    prepared(engine)
+    stream = engine.stream(STORY, Sampling(max_tokens=4000))
+    for _ in range(4):
+        next(stream)
+    assert engine.worker
+    assert engine.worker.pid
+    os.kill(engine.worker.pid, signal.SIGSTOP)
+    with pytest.raises(WorkerError, match="was stopped by a signal and said nothing for"):
+        list(stream)
+    assert engine.state().name == "failed"
+    eventually(lambda: engine.processes() == [])
 
 
 def test_weights_that_cannot_be_loaded_are_an_error_with_the_servers_words(tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,10 +18,13 @@ import psutil
 import pytest
 
 import playground
+from playground import starved
+from playground.engines import watchdog
 from playground.engines import worker as workers
 from playground.engines.worker import Worker, ending
 from playground.errors import WorkerError
 from tests import site
+from tests.patience import LIMIT_S
 
 FAKE = Path(__file__).with_name("fake_server_child.py")
 ROOT = Path(playground.__file__).parent.parent
@@ -31,7 +35,10 @@ def fake(what: str = "serves", **more: object) -> Worker:
     return Worker("Fake", lambda port: [sys.executable, str(FAKE), str(port), what], **more)  # type: ignore[arg-type]
 
 
-def eventually(true: Callable[[], bool], limit_s: float = 60) -> bool:
+QUICK = watchdog.Limits(0.1, 0.1, 2, 1000)
+
+
+def eventually(true: Callable[[], bool], limit_s: float = LIMIT_S) -> bool:
     until = time.monotonic() + limit_s
     while time.monotonic() < until:
         if true():
@@ -68,9 +75,47 @@ def test_settings_reach_the_server_beside_the_inherited_environment(served: Work
 @posix
 def test_a_killed_worker_says_by_what_and_what_to_do(served: Worker):
     os.kill(served.pid or 0, signal.SIGKILL)
-    death = served.died(wait_s=30)
-    assert "killed by signal 9: most likely out of memory; choose a smaller or a 4-bit model" in death
+    death = served.died_by_now()
+    assert death == (
+        "Fake's process was killed by signal 9, by another program or a person. Ask again to start it anew."
+    )
+    assert not starved.ran_out(death)
     assert not served.alive()
+
+
+@posix
+def test_a_worker_that_lives_has_not_died_although_its_connection_broke(served: Worker):
+    assert served.died_by_now() == ""
+
+
+@posix
+def test_a_worker_that_hangs_is_ended_and_says_why(served: Worker):
+    pid = served.pid
+    os.kill(pid or 0, signal.SIGSTOP)
+    given_up = threading.Event()
+    with served.watched(QUICK, given_up.set):
+        assert given_up.wait(LIMIT_S)
+    assert re.fullmatch(
+        r"Fake's process was stopped by a signal and said nothing for \d+ s, so it was ended\. "
+        r"Ask again to start it anew\.",
+        served.died(),
+    )
+    assert not served.alive()
+    assert eventually(lambda: not running(pid))
+
+
+@posix
+def test_a_worker_that_is_stopped_while_it_starts_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watchdog, "LOADING", QUICK)
+    worker = fake("silent")
+
+    def stop() -> None:
+        assert eventually(lambda: worker.pid is not None)
+        os.kill(worker.pid or 0, signal.SIGSTOP)
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(WorkerError, match="was stopped by a signal and said nothing"):
+        worker.start()
 
 
 def test_a_server_that_does_not_start_is_quoted_with_its_exit_code():
@@ -178,7 +223,25 @@ def test_no_way_of_ending_the_app_leaves_a_server_behind(way: str):
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), [(1, "exit code 1"), (143, "killed by SIGTERM"), (-9, "signal 9"), (137, "signal 9")]
+    ("code", "words"),
+    [
+        (1, "ended with exit code 1"),
+        (250, "ended with exit code 250"),
+        (143, "was ended by SIGTERM, by another program or a person"),
+        (139, "crashed with SIGSEGV"),
+    ],
 )
 def test_an_exit_code_is_told_in_words(code: int, words: str):
-    assert words in ending(code)
+    assert ending(code) == words
+
+
+@posix
+@pytest.mark.parametrize("code", [-9, 137])
+def test_memory_is_named_as_the_cause_only_if_the_kernel_counted_such_a_kill(code: int):
+    assert ending(code, oom=True) == (
+        "was killed by signal 9: most likely out of memory; choose a smaller or a 4-bit model"
+    )
+    assert starved.ran_out(ending(code, oom=True))
+    assert ending(code, oom=False) == "was killed by signal 9, by another program or a person"
+    assert "it does not say" in ending(code, oom=None)
+    assert not any(starved.ran_out(ending(code, oom)) for oom in (False, None))
