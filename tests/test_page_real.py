@@ -109,7 +109,7 @@ def test_both_real_models_answer_with_their_memory_and_the_vote_is_stored_with_a
     (row,) = (row for row in votes.read(home / "votes" / "votes.csv") if row["prompt"] == "What is the sea?")
     assert (row["model_a"], row["model_b"], row["winner"]) == ("smollm2-135m-q4", "smollm2-135m", "model_a")
     assert (row["pacing"], row["counted"], row["not_counted_reason"]) == ("in_turn", "true", "")
-    for name in ("ttft_s", "total_s", "decode_tokens_per_s", "answer_tokens", "weights_bytes", "peak_bytes"):
+    for name in ("ttft_s", "total_s", "decode_tokens_per_s", "answer_tokens", "weights_bytes", "peak_bytes", "threads"):
         assert float(row[f"{name}_a"]) > 0, name
         assert float(row[f"{name}_b"]) > 0, name
 
