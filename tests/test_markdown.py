@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from playground.ui import markdown
 from playground.ui.markdown import MarkdownStream, formulas, limits, render
 
 
@@ -311,3 +313,36 @@ def test_words_that_go_on_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_limits_are_those_that_are_documented() -> None:
     assert limits.LIVE_CHARS < limits.LIST_CHARS < limits.SECTION_CHARS
+
+
+# how it looks
+
+SHEET = re.sub(
+    r"/\*.*?\*/", "", (Path(markdown.__file__).parent.parent / "markdown.css").read_text("utf-8"), flags=re.S
+)
+
+
+def test_the_sheet_survives_gradio_which_cuts_selectors_at_every_comma() -> None:
+    selectors = re.findall(r"([^{}]+)\{", SHEET)
+    assert [one for one in selectors if re.search(r"\([^)]*,", one) and "@" not in one] == []
+    assert not re.search(r"border-(?:inline-)?(?:top|bottom|left|right|start|end): [^;]*var\(", SHEET)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [r"^\.markdown", r"^\.dark \.markdown"])
+def test_every_colour_of_code_can_be_read(scheme: str) -> None:
+    """A contrast of 4.5, as WCAG 2.2 wants of text (1.4.3)."""
+    (rule,) = (
+        body for name, body in re.findall(r"([^{}]+)\{([^{}]+)\}", SHEET) if re.search(scheme + "$", name.strip())
+    )
+    colours = dict(re.findall(r"--(code|c-\w+): (#\w{6})", rule))
+    assert len(colours) == 7
+    ground = luminance(colours.pop("code"))
+    for colour in colours.values():
+        light, dark = sorted((luminance(colour), ground), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5

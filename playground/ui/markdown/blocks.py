@@ -67,7 +67,9 @@ class _Renderer(RendererHTML):
     def math_inline(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         tex, mark = tokens[idx].content, tokens[idx].markup
         closing = {"\\(": "\\)", "\\[": "\\]"}.get(mark, mark)
-        return formulas.to_html(tex, mark + tex + closing, display=mark in ("$$", "\\["))
+        display = mark in ("$$", "\\[")
+        found = formulas.to_html(tex, mark + tex + closing, display=display)
+        return f'<span class="formula">{found}</span>' if display else found
 
     def math_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         token = tokens[idx]

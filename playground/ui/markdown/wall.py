@@ -34,7 +34,7 @@ FIXED: dict[str, dict[str, str]] = {
 }
 """Attributes that these elements have always, with these values."""
 CLASSES: dict[str, set[str]] = {
-    "span": {name for name in STANDARD_TYPES.values() if name} | {"language", "image", "lines"},
+    "span": {name for name in STANDARD_TYPES.values() if name} | {"language", "image", "lines", "formula"},
     "div": {"code", "code-head", "part", "first", "last", "table", "formula"},
     "p": {"why"}, "pre": {"plain"}, "code": {"tex"}, "button": {"copy-code"},
     "input": {"task-list-item-checkbox"},
