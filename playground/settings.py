@@ -69,8 +69,10 @@ class Settings:
         return self.on_space and bool(self.environ.get("OAUTH_CLIENT_ID"))
 
     def secret(self, name: str) -> str | None:
-        """The value of an environment variable that holds a key, or None when it is unset or empty."""
-        return self.environ.get(name) or None
+        """The value of an environment variable that holds a key, or None when it is unset or empty.
+
+        Blank space around it, such as the end of a line, is no part of a key."""
+        return self.environ.get(name, "").strip() or None
 
 
 def add_shared_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
+
+from playground.addresses import on_this_machine
 
 EngineName = Literal["openai", "transformers", "llama.cpp", "replay"]
 _WORKERS = ("transformers", "llama.cpp")
@@ -89,5 +90,5 @@ class ModelSpec:
         """It computes on this machine, so it competes with other local models: a process of ours, or a server at a
         loopback address."""
         if self.engine == "openai":
-            return urlsplit(self.base_url).hostname in ("127.0.0.1", "localhost", "::1")
+            return on_this_machine(self.base_url)
         return self.engine != "replay"

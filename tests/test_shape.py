@@ -20,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 PROGRAMS = [*FILES, *(path for path in [ROOT / "app.py"] if path.exists())]
 
 LEVELS = {
-    0: "types specs errors headers",
+    0: "types specs errors headers addresses masking",
     1: "settings catalog library images meter memory interference fit votes standings answer asking figures pairs "
     "report weights tokens line machine disk modelscope blind names hub space progress starved adapters",
     2: "engines export counting room",
@@ -38,6 +38,7 @@ BESIDE = {
     ("pairs", "fit"): "a pair is two models that fit here together",
     ("compare", "entrant"): "a race is of entrants; it has grown long",
     ("pool", "seat"): "a pool is seats; it has grown long",
+    ("specs", "addresses"): "whether a row computes on this machine is a matter of its address",
     ("types", "specs"): "a row is one of the nouns; it has grown long",
     ("weights", "adapters"): "an adapter lies on weights",
     ("adapters", "hub"): "the Hub is one of the places where adapters come from",

@@ -1,19 +1,44 @@
-"""Knows what the chunks of a chat completion say. Does not know how they arrive, nor how one is asked for.
+"""Reads what the chunks of a chat completion say. Does not know how they arrive, nor how one is asked for.
 
-Servers differ: thinking comes as `reasoning`, as `reasoning_content` or in tags inside `content`; usage in the last
-chunk with a choice or in one without; an error may come in a stream that began well. llama.cpp adds `timings`.
+Servers differ in where they put text, thinking, counts and errors: the table of tests names who does what.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
-from playground.engines.thinking import ThinkSplitter
-from playground.types import Delta, Event, Finished, Usage
+from playground.engines import faults, markers
+from playground.engines.reasons import FINE, named
+from playground.engines.sse import ServerEvent
+from playground.engines.transcript import Text, Transcript
+from playground.engines.usage import Counts, Seen, mapping
+from playground.types import Event, Finished, Noticed
+
+Json = Mapping[str, Any]
+
+THINKING = (
+    *("reasoning_content", "reasoning", "thinking", "thinking_content", "thought", "reasoning_text"),
+    *("reasoning_details", "thinking_blocks"),
+)
+"""Where thinking may stand; a server that fills several says the same in each."""
+
+_TEXTS = ("text", "thinking", "reasoning", "content", "summary", "refusal", "reasoning_content")
+"""Where a part of a message or of a thought holds its text."""
+
+_TOOL = "the call of a tool"
+_INSTEAD = {
+    "tool_calls": _TOOL,
+    "function_call": _TOOL,
+    "audio": "sound",
+    "images": "a picture",
+}
+"""What else a message may hold."""
+
+_DEEPEST = 8
+_SHOWN = 3
 
 
 class ErrorInside(Exception):
@@ -24,114 +49,185 @@ class NotJson(Exception):
     """What came is not JSON; `str()` is its beginning."""
 
 
-class Chunks:
-    """Reads the chunks of one answer. `reason` is the finish reason once it came, `done` that nothing will follow."""
+class NothingToShow(Exception):
+    """The answer ended without text; `str()` says what there was instead."""
 
-    def __init__(self, opened: bool = False) -> None:
+
+class BadReason(Exception):
+    """The server ended the answer for a reason that tells of a failure; `str()` is that word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the reader must know of the request: the model's name, whether it was asked to think (None: nobody said),
+    whether its text probably begins as thinking, and the key that must not come back."""
+
+    model: str = ""
+    thinking: bool | None = None
+    opened: bool = False
+    secret: str | None = None
+
+
+class Chunks:
+    """Reads the chunks of one answer. `reason` is the finish reason once it came and no text came after it, `done` that
+    nothing will follow."""
+
+    def __init__(self, asked: Asked = Asked()) -> None:
         self.reason = ""
         self.done = False
+        self._asked = asked
         self._at_s = 0.0
-        self._splitter: ThinkSplitter | None = ThinkSplitter(opened)
-        self._usage: Mapping[str, Any] = {}
-        self._now: Mapping[str, Any] = {}
-        self._timings: Mapping[str, Any] = {}
-        self._chars = {True: 0, False: 0}
+        self._transcript = Transcript(asked.model, opened=asked.opened, secret=asked.secret)
+        self._counts = Counts()
+        self._said: list[str] = []  # as it came, to know a message that repeats it
+        self._said_chars = 0
+        self._tokens: int | None = None
+        self._last_reason = ""
+        self._instead = ""
+        self._refused = False
 
-    def read(self, data: str, at_s: float) -> list[Delta]:
-        """The text in one event's data. Raises ErrorInside, NotJson."""
+    def read(self, event: ServerEvent, at_s: float) -> Iterator[Text]:
+        """The text in one event. Raises ErrorInside, NotJson."""
         self._at_s = at_s
-        if data.strip() == "[DONE]":
-            self.done = True
-            return []
-        return [delta for value in _values(data) for delta in self._read_chunk(_dict(value), at_s)]
+        if event.name == "error":
+            raise ErrorInside(faults.of_body(event.data))
+        if event.data.strip() == "[DONE]":
+            # the server says itself that this was all: the reason it gave last counts, also if text came after it
+            self.done, self.reason = True, self.reason or self._last_reason
+            return
+        for value in _values(event.data):
+            for chunk in value if isinstance(value, list) else [value]:
+                yield from self._chunk(mapping(chunk), at_s)
+
+    def rest(self) -> Iterator[Text]:
+        """Text that was held back, when no more comes."""
+        cut_short = not self.reason or (
+            self.reason == "length" and bool(markers.TEMPLATE_OPENS.search(self._asked.model))
+        )
+        yield from self._transcript.end(cut_short)
 
     def finish(self) -> Iterator[Event]:
-        """Text that was held back, then the last event of the answer, both of the moment of the last read."""
-        self._now = {}  # by now the end token may be in it
-        yield from self._deltas(self._splitter.end() if self._splitter else [], self._at_s)
-        server = {name: number for name, value in self._timings.items() if (number := _number(value)) is not None}
-        yield Finished(self.reason, self._count(), self._at_s, server)
+        """The last event of the answer, of the moment of the last read. Raises BadReason, NothingToShow."""
+        transcript, asked = self._transcript, self._asked
+        if self.reason not in FINE:
+            raise BadReason(self.reason)
+        if asked.thinking is False and transcript.fielded and not transcript.text(reasoning=False).strip():
+            yield from transcript.all_is_answer()
+        if not transcript.text(reasoning=False).strip():
+            raise NothingToShow(self._why_nothing())
+        yield from map(Noticed, self._notices())
+        yield Finished(self.reason, self._counts.usage(self._seen()), self._at_s, self._counts.timings)
 
-    def _read_chunk(self, chunk: Mapping[str, Any], at_s: float) -> list[Delta]:
-        if chunk.get("error"):
-            raise ErrorInside(said(chunk))
-        self._usage = _dict(chunk.get("usage")) or self._usage
-        self._timings = _dict(chunk.get("timings")) or self._timings
-        self._now = _dict(chunk.get("timings")) or _dict(chunk.get("usage"))
-        choices = chunk.get("choices")
-        choice = _dict(choices[0]) if isinstance(choices, list) and choices else {}
-        self._usage = _dict(choice.get("usage")) or self._usage
-        message = _dict(choice.get("delta")) or _dict(choice.get("message")) or {"content": choice.get("text")}
-        deltas = self._text(message, at_s)
-        self.reason = _text(choice.get("finish_reason")) or self.reason
-        return deltas
+    # --- one chunk ---------------------------------------------------------------------------------------------------
 
-    def _text(self, message: Mapping[str, Any], at_s: float) -> list[Delta]:
-        pieces: list[tuple[str, bool]] = []
-        if thought := _text(message.get("reasoning_content")) or _text(message.get("reasoning")):
-            # this server parts thinking itself, so tags in the answer are part of the answer
-            pieces += [*(self._splitter.end() if self._splitter else []), (thought, True)]
-            self._splitter = None
-        if content := _text(message.get("content")):
-            pieces += self._splitter.feed(content) if self._splitter else [(content, False)]
-        return self._deltas(pieces, at_s)
+    def _chunk(self, chunk: Json, at_s: float) -> Iterator[Text]:
+        choice = _choice(chunk.get("choices"))
+        self._counts.read(chunk, choice)
+        self._tokens = self._counts.so_far(chunk)
+        delta, message = mapping(choice.get("delta")), mapping(choice.get("message"))
+        if delta:
+            yield from self._fields(delta, at_s)
+        if message and (delta or self._said):
+            yield from self._rest(message, at_s)
+        elif not delta:
+            yield from self._fields(message or {"content": choice.get("text")}, at_s)
+        if (said := faults.fault(chunk)) is not None:
+            raise ErrorInside(said)
+        self._end(choice.get("finish_reason"))
 
-    def _deltas(self, pieces: list[tuple[str, bool]], at_s: float) -> list[Delta]:
-        for text, reasoning in pieces:
-            self._chars[reasoning] += len(text)
-        found = [Delta(scalar(text), at_s, reasoning) for text, reasoning in pieces]
-        if found and (tokens := self._so_far()) is not None:
-            found[-1] = replace(found[-1], tokens=tokens)
-        return found
+    def _end(self, word: object) -> None:
+        if reason := named(word):
+            self.reason = self._last_reason = reason
+            self._refused = self._refused or word == "refusal"
+            self._instead = _TOOL if reason == "tool_calls" else self._instead
 
-    def _so_far(self) -> int | None:
-        """Tokens by now, of a server that counts as it goes (llama.cpp with `timings_per_token`, vLLM with
-        `continuous_usage_stats`). What a chunk before the last one said is not about this chunk."""
-        return _whole(self._now.get("predicted_n") or self._now.get("completion_tokens"))
+    def _rest(self, message: Json, at_s: float) -> Iterator[Text]:
+        """What a whole message says beyond what came in pieces."""
+        content = message.get("content")
+        if isinstance(content, str) and len(content) > self._said_chars:
+            before = "".join(self._said)
+            if content.startswith(before):
+                yield from self._say(content[len(before) :], at_s)
 
-    def _count(self) -> Usage:
-        """Tokens as the server counted them: thinking and answer undivided where it does not tell them apart, nothing
-        where it did not count."""
-        details = _dict(self._usage.get("prompt_tokens_details"))
-        cached = _whole(details.get("cached_tokens"))
-        if cached is None:
-            cached = _whole(self._timings.get("cache_n"))
-        prompt, output = _whole(self._usage.get("prompt_tokens")), _whole(self._usage.get("completion_tokens"))
-        if output is None:
-            return Usage(prompt, None, None, cached, None if prompt is None and cached is None else "server")
-        thought = _whole(_dict(self._usage.get("completion_tokens_details")).get("reasoning_tokens"))
-        if not self._chars[True]:
-            # without visible thinking only a server's own figure above 0 says that some was hidden
-            thought = thought or 0
-        if thought is not None and thought <= output:
-            return Usage(prompt, thought, output - thought, cached, "server")
-        return Usage(prompt, None, None, cached, "server", undivided_tokens=output)
+    def _fields(self, message: Json, at_s: float) -> Iterator[Text]:
+        thought, parts = _thought(message), list(_parts(message.get("content")))
+        tokens, self._tokens = self._tokens, None if parts else self._tokens
+        yield from self._think(thought, at_s)
+        for number, (text, kind) in enumerate(parts, start=1):
+            self._tokens = tokens if number == len(parts) else None
+            yield from self._think(text, at_s) if kind == "thinking" else self._say(text, at_s)
+            self._refused = self._refused or kind == "refusal"
+        if refusal := _flat(message.get("refusal")):
+            self._refused = True
+            yield from self._say("" if refusal == message.get("content") else refusal, at_s)
+        self._instead = next((words for name, words in _INSTEAD.items() if message.get(name)), self._instead)
+
+    def _say(self, text: str, at_s: float) -> Iterator[Text]:
+        if text:
+            self.reason = "" if text.strip() else self.reason  # it goes on after all
+            self._said.append(text)
+            self._said_chars += len(text)
+            yield from self._transcript.say(text, at_s, self._tokens)
+
+    def _think(self, text: str, at_s: float) -> Iterator[Text]:
+        if text:
+            self.reason = "" if text.strip() else self.reason
+            yield from self._transcript.think(text, at_s, self._tokens)
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def _seen(self) -> Seen:
+        thought, answer = (self._transcript.text(reasoning) for reasoning in (True, False))
+        return Seen(len(thought), len(answer), len(answer.encode()))
+
+    def _notices(self) -> Iterator[str]:
+        if self._refused:
+            yield "Its server marks this answer as a refusal"
+        elif self.reason == "content_filter":
+            yield "A content filter of its server ended this answer"
+        if cut := list(dict.fromkeys(self._transcript.cut)):
+            yield f"Its server left {' '.join(cut[:_SHOWN])} at the end, which is cut off here"
+
+    def _why_nothing(self) -> str:
+        if self._instead or self._transcript.hidden:
+            return f"answered with {self._instead or _TOOL} and no text, which cannot be compared here"
+        if self.reason == "content_filter":
+            return "gave no answer: a content filter of its server ended it"
+        if self._transcript.text(reasoning=True).strip():
+            spent = "used up its tokens thinking" if self.reason == "length" else "thought, and ended"
+            return f"{spent} without an answer"
+        return "ended its answer without a word"
 
 
-def said(body: Mapping[str, Any]) -> str:
-    """What an error object says, in whichever of the usual places; "" when it says nothing."""
-    error = body.get("error")
-    for place in (
-        _dict(error).get("message"),
-        error,
-        body.get("detail"),
-        body.get("message"),
-        _dict(error).get("type"),
-    ):
-        if isinstance(place, str) and place.strip():
-            return place
-        if isinstance(place, list) and place:
-            return json.dumps(place)[:2000]
-    return json.dumps(error)[:2000] if error else ""
+def _choice(choices: object) -> Json:
+    """The first choice; others would be further answers, which nobody asked for."""
+    found = [mapping(each) for each in choices] if isinstance(choices, list) else []
+    return next((choice for choice in found if choice.get("index") in (0, "0", None)), {})
 
 
-def scalar(text: str) -> str:
-    """The text with each lone surrogate, which no encoding can carry, replaced by U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+def _thought(message: Json) -> str:
+    """The thinking in a message, from the first of its usual places that holds any."""
+    inner = mapping(message.get("provider_specific_fields"))
+    return next((text for holder in (message, inner) for name in THINKING if (text := _flat(holder.get(name)))), "")
+
+
+def _parts(content: object) -> Iterator[tuple[str, str]]:
+    """The texts of a message's content, each with what it is: text, thinking or refusal."""
+    for part in content if isinstance(content, list) else [content]:
+        kind = str(mapping(part).get("type", "text"))
+        if text := _flat(part):
+            yield text, "thinking" if "think" in kind or "reason" in kind or "summary" in kind else kind
+
+
+def _flat(value: object, depth: int = 0) -> str:
+    """The text in a value, however deep: a text, a list of them, or an object that holds it in a usual field."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and depth < _DEEPEST:
+        return "".join(_flat(each, depth + 1) for each in value)
+    if isinstance(value, dict) and depth < _DEEPEST:
+        return next((text for name in _TEXTS if (text := _flat(value.get(name), depth + 1))), "")
+    return ""
 
 
 def _values(data: str) -> list[Any]:
@@ -141,29 +237,7 @@ def _values(data: str) -> list[Any]:
     try:
         return [json.loads(data)]
     except (ValueError, RecursionError) as error:
-        lines = data.splitlines()
+        lines = data.split("\n")  # not splitlines: JSON may hold U+2028
         if len(lines) < 2:
             raise NotJson(data[:200]) from error
     return [value for line in lines if line.strip() != "[DONE]" for value in _values(line)]
-
-
-def _dict(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
-
-
-def _whole(value: object) -> int | None:
-    number = _number(value)
-    return int(number) if number is not None and number >= 0 else None

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
+from playground.addresses import completions_url, plain_url, wants_api_key_header
 from playground.engines import body as bodies
-from playground.engines import offers
+from playground.engines import faults, offers
 from playground.engines.base import Stream
-from playground.engines.chunks import Chunks, ErrorInside, NotJson
+from playground.engines.chunks import Asked, BadReason, Chunks, ErrorInside, NothingToShow, NotJson
 from playground.engines.reading import deltas, error_body
-from playground.engines.refusals import Endpoint, broken, failed_inside, keyless, message, not_a_stream, refusal, wait_s
+from playground.engines.refusals import (
+    Endpoint,
+    broken,
+    ended_badly,
+    failed_inside,
+    keyless,
+    not_a_stream,
+    nothing_to_show,
+    refusal,
+    wait_s,
+)
 from playground.engines.sse import OversizeError
-from playground.engines.wire import Wire, open_client
+from playground.engines.wire import CertificatesError, Wire, open_client
 from playground.errors import EngineError, RefusedError, StreamError, TooLongError
-from playground.types import Busy, EngineState, Event, Loading, Memory, Message, ModelSpec, Sampling, Sent
+from playground.masking import mask
+from playground.types import Busy, EngineState, Event, Loading, Memory, Message, ModelSpec, Noticed, Sampling, Sent
 
 HEADERS = {
     "Accept": "text/event-stream, application/json",
@@ -43,8 +54,9 @@ class ChatClient:
     """One endpoint; many streams at a time, from any thread. `name` and `key_env` appear in sentences for a person.
 
     `thinking` says that the model can think: asked to, its text may then begin inside a thought (see `thinking.py`).
-    `plain` says that it has no chat template: it is asked for a completion of the text. `extra` are fields of each
-    request that this server knows and others need not.
+    `plain` says that it has no chat template: it is asked for a completion of the text. `family` is what else tells
+    whose marks its text may hold (see `markers.py`). `extra` are fields of each request that this server knows and
+    others need not.
     """
 
     def __init__(
@@ -57,25 +69,25 @@ class ChatClient:
         key_env: str = "",
         thinking: bool = False,
         plain: bool = False,
+        family: str = "",
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         key = (api_key or "").strip() or None
         url = completions_url(base_url)
-        url = url.replace("/chat/completions", "/completions") if plain else url
+        url = plain_url(url) if plain else url
         self._body, self._extra = bodies.plain if plain else bodies.build, extra or {}
-        self._to = Endpoint(url, name or base_url.partition("@")[2] or base_url, timeouts.stall_s, key_env, key)
-        self._timeouts, self._thinking = timeouts, thinking
+        self._to = Endpoint(url, name or mask(base_url), timeouts.stall_s, key_env, key)
+        self._timeouts, self._thinking, self._family = timeouts, thinking, family
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
         self._wires: set[Wire] = set()
-        self._refused: frozenset[str] = frozenset()
+        self._wishes = bodies.Wishes()
 
     def stream(self, model: str, messages: Sequence[Message], sampling: Sampling) -> Stream:
         """Ask; the request is sent at the first `next()`. Raises EngineError."""
         wire = Wire()
-        opened = self._thinking and sampling.thinking is True
-        body = {**self._body(model, messages, sampling), **self._extra}
-        events = self._events(body, Chunks(opened), wire)
+        asked = Asked(f"{self._family} {model}", sampling.thinking, self._thinking, self._to.secret)
+        events = self._events({**self._body(model, messages, sampling), **self._extra}, asked, wire)
 
         def abort() -> None:
             wire.cut()
@@ -94,27 +106,40 @@ class ChatClient:
         if client is not None:
             client.close()
 
-    def _events(self, body: bodies.Body, chunks: Chunks, wire: Wire) -> Generator[Event, None, None]:
+    def _events(self, body: bodies.Body, asked: Asked, wire: Wire) -> Generator[Event, None, None]:
         """Everything, at the border where other people's errors become ours."""
         try:
             with self._held(wire):
-                response = yield from self._ask(body, wire)
+                response, sent = yield from self._ask(body, wire)
+                opened = asked.opened and asked.thinking is True and "chat_template_kwargs" in sent
                 try:
-                    yield from self._read(response, chunks, wire)
+                    yield from self._read(response, Chunks(replace(asked, opened=opened)), wire)
                 finally:
                     response.close()
         except EngineError:
             raise
         except ErrorInside as error:
             raise failed_inside(self._to, str(error)) from None  # its own text may hold the key
+        except BadReason as error:
+            raise ended_badly(self._to, str(error)) from None  # likewise
+        except NothingToShow as error:
+            raise nothing_to_show(self._to, str(error)) from error
         except NotJson as error:
             raise not_a_stream(self._to, str(error)) from None  # likewise
         except OversizeError as error:
             raise StreamError(f"{self._to.name} sent something endless: {error}. Choose another model.") from error
-        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError, ValueError, OSError, ImportError) as error:
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            RuntimeError,
+            ValueError,
+            OSError,
+            ImportError,
+            CertificatesError,
+        ) as error:
             if wire.gone.is_set():
                 raise StreamError(f"{self._to.name} was closed while it answered; ask again.") from error
-            raise broken(self._to, error) from error
+            raise broken(self._to, error, wire.reached) from error
 
     @contextmanager
     def _held(self, wire: Wire) -> Iterator[None]:
@@ -135,25 +160,27 @@ class ChatClient:
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
-    def _ask(self, body: bodies.Body, wire: Wire) -> Generator[Event, None, httpx.Response]:
-        """The response that begins an answer. Each attempt has its own `Sent`; the last one is the one that counts.
+    def _ask(self, body: bodies.Body, wire: Wire) -> Generator[Event, None, tuple[httpx.Response, bodies.Body]]:
+        """The response that begins an answer, and what was sent for it. Each attempt has its own `Sent`; the last one
+        is the one that counts.
 
-        A busy server is asked twice, and the wait is told. A server that refuses optional fields is asked again without
-        those it names; if it names none, once without all of them. What worked is remembered.
+        A busy server is asked twice, and the wait is told. A server that refuses fields is asked again as it wishes; if
+        it names none, once without all that are optional. What worked is remembered, and said with each answer.
         """
-        dropped, waited = self._refused, False
+        wishes, waited = self._wishes, False
         while True:
-            trimmed = {name: value for name, value in body.items() if name not in dropped}
-            http, request = self._request(trimmed, wire)  # encoding and TLS set-up are no part of a latency
+            sent = wishes.fulfil(body)
+            http, request = self._request(sent, wire)  # encoding and TLS set-up are no part of a latency
             yield Sent(time.monotonic())
             response = http.send(request, stream=True)
             if response.is_success:
-                self._remember(dropped)
-                return response
+                self._remember(wishes)
+                yield from map(Noticed, wishes.notices(body))
+                return response, sent
             error = error_body(response)
             status = response.status_code
-            if more := self._refuses(status, error, trimmed, dropped):
-                dropped |= more
+            if more := wishes.after(status, faults.of_body(error), sent, unnamed=wishes == self._wishes):
+                wishes = more
             elif status in (429, 503) and not waited:
                 waited, seconds = True, wait_s(response.headers.get("Retry-After", ""))
                 yield Busy(status, seconds)
@@ -179,21 +206,21 @@ class ChatClient:
             raise RefusedError(
                 f"{place} holds characters that no key has; copy the key again, or choose another model."
             )
-        return {"Authorization": f"Bearer {key}"}
+        azure = {"api-key": key} if wants_api_key_header(self._to.url) else {}
+        return {"Authorization": f"Bearer {key}"} | azure
 
-    def _refuses(self, status: int, error: str, body: bodies.Body, dropped: frozenset[str]) -> frozenset[str]:
-        """Optional fields to leave out in the next attempt; none when another attempt makes no sense."""
-        named = bodies.refused(status, message(error), body)
-        if named or status != 422 or dropped != self._refused:
-            return named
-        return frozenset(bodies.OPTIONAL) & body.keys()
-
-    def _remember(self, dropped: frozenset[str]) -> None:
+    def _remember(self, wishes: bodies.Wishes) -> None:
         with self._lock:
-            self._refused |= dropped
+            self._wishes = wishes
 
     def _read(self, response: httpx.Response, chunks: Chunks, wire: Wire) -> Iterator[Event]:
-        yield from deltas(response, chunks, wire)
+        try:
+            yield from deltas(response, chunks, wire)
+        except Exception:
+            if not wire.gone.is_set():
+                yield from chunks.rest()
+            raise
+        yield from chunks.rest()
         if not chunks.reason:
             raise StreamError(
                 f"{self._to.name} ended the answer without a finish reason, so it may not be whole; "
@@ -224,8 +251,8 @@ class OpenAIEngine:
 
     def __init__(self, spec: ModelSpec, api_key: str | None = None, timeouts: Timeouts = Timeouts()) -> None:
         self.spec, self.local = spec, spec.local
-        self._keyless = bool(spec.api_key_env) and not api_key
-        self._key, self._model = api_key, spec.source
+        self._key, self._model = (api_key or "").strip() or None, spec.source
+        self._keyless = bool(spec.api_key_env) and not self._key
         self._url = completions_url(spec.base_url)
         self._client = ChatClient(
             spec.base_url,
@@ -234,6 +261,7 @@ class OpenAIEngine:
             name=spec.title or spec.key,
             key_env=spec.api_key_env,
             thinking=spec.thinking,
+            family=f"{spec.family} {spec.repository}",
         )
 
     def prepare(self) -> Iterator[Loading]:
@@ -286,12 +314,3 @@ def _failing(error: Exception) -> Iterator[Event]:
     """A stream that fails at its first `next()`, as every engine's does."""
     yield from ()
     raise error
-
-
-def completions_url(base_url: str) -> str:
-    """Where to ask, from an address with or without /v1 (other versions, such as /v4, are left as they are)."""
-    base = base_url.strip().rstrip("/")
-    if base.endswith("/chat/completions"):
-        return base
-    versioned = re.search(r"/v\d\w*(/|$)", base)
-    return f"{base}/chat/completions" if versioned else f"{base}/v1/chat/completions"

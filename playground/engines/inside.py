@@ -18,11 +18,11 @@ from jinja2 import TemplateError
 from PIL import Image as Picture
 
 from playground import asking
-from playground.engines.chunks import scalar
+from playground.engines.pieces import scalar
 from playground.engines.refusals import refused_by_template
-from playground.engines.thinking import ThinkSplitter
+from playground.engines.transcript import Transcript
 from playground.errors import PromptError, TooLongError
-from playground.types import Delta, Event, Finished, Memory, Message, ModelSpec, Sampling, Sent, Usage
+from playground.types import Event, Finished, Memory, Message, ModelSpec, Revised, Sampling, Sent, Usage
 
 MOST_TOKENS = 1024
 """Where nobody says how long an answer may be; `transformers serve` stops there too."""
@@ -124,21 +124,24 @@ def answer(
     options = {**inputs, "generation_config": config}
     work = threading.Thread(target=tokens.run, args=(loaded.model,), kwargs=options, name="generate", daemon=True)
     work.start()
-    splitter, thought = ThinkSplitter(spec.thinking and sampling.thinking is True), 0
+    family = f"{spec.family} {spec.repository} {spec.source}"
+    transcript, thought = Transcript(family, opened=spec.thinking and sampling.thinking is True), 0
     try:
         for text, at_s, count in tokens:
-            pieces = splitter.feed(text)
-            thought = count if any(reasoning for _, reasoning in pieces) else thought
-            yield from (Delta(piece, at_s, reasoning, count) for piece, reasoning in pieces)
+            said = transcript.say(text, at_s, count)
+            thought = count if any(isinstance(each, Revised) or each.reasoning for each in said) else thought
+            yield from said
     finally:
         tokens.left.set()
         work.join()
     now_s, ids = time.monotonic(), tokens.ids
-    yield from (Delta(piece, now_s, reasoning) for piece, reasoning in splitter.end())
-    yield gauge.read()
     ended = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
+    reason = "stop" if ids and ids[-1] in ended else "length"
+    yield from transcript.end(cut_short=reason == "length")
+    thought = thought if transcript.text(reasoning=True) else 0
+    yield gauge.read()
     usage = Usage(prompt, thought, len(ids) - thought, source="server")
-    yield Finished("stop" if ids and ids[-1] in ended else "length", usage, now_s)
+    yield Finished(reason, usage, now_s)
 
 
 def _inputs(loaded: Loaded, spec: ModelSpec, messages: Sequence[Message], sampling: Sampling) -> Any:

@@ -251,6 +251,7 @@ class LocalEngine(ABC):
             thinking=thinking,
             plain=self._plain,
             extra=self.extra,
+            family=f"{self.spec.family} {self.spec.repository} {self.spec.source}",
         )
 
     def _check_room(self) -> None:

@@ -6,8 +6,10 @@ import json
 
 import httpx
 
+from playground.addresses import models_url, wants_api_key_header
 from playground.engines.reading import error_body
 from playground.engines.refusals import Endpoint, broken, refusal
+from playground.engines.wire import CertificatesError, open_client
 from playground.errors import EngineError, RefusedError, StreamError
 from playground.types import ModelSpec
 
@@ -21,24 +23,29 @@ def offered(spec: ModelSpec, url: str, key: str | None = None) -> tuple[str, ...
 
     Raises EngineError: it does not answer, refuses, or lists nothing that can be read.
     """
+    key = (key or "").strip() or None
     to = Endpoint(url, spec.title or spec.key, LIMIT_S, spec.api_key_env, key)
-    address = url.removesuffix("/chat/completions") + "/models"
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         with (
-            httpx.Client(trust_env=not spec.local, timeout=LIMIT_S) as client,
-            client.stream("GET", address, headers=headers) as response,
+            open_client(url, LIMIT_S, LIMIT_S) as client,
+            client.stream("GET", models_url(url), headers=_headers(url, key)) as response,
         ):
             if not response.is_success:
                 raise refusal(to, "", response.status_code, error_body(response))
             found = json.loads(response.read())["data"]
-        return tuple(str(each["id"]) for each in found or ())
+        return tuple(to.clean(str(each["id"])) for each in found or ())
     except EngineError:
         raise
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, CertificatesError) as error:
+        raise broken(to, error) from error
     except (ValueError, LookupError, TypeError) as error:
         raise StreamError(f"{to.name} does not list its models; name one in `source` of its row.") from error
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise broken(to, error) from error
+
+
+def _headers(url: str, key: str | None) -> dict[str, str]:
+    if key is None:
+        return {}
+    return {"Authorization": f"Bearer {key}"} | ({"api-key": key} if wants_api_key_header(url) else {})
 
 
 def meant(spec: ModelSpec, models: tuple[str, ...]) -> str:

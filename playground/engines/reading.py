@@ -1,4 +1,4 @@
-"""Knows how the answer of a chat completion comes off the socket, streamed or whole. Does not know how it was asked."""
+"""Reads the answer of a chat completion off the socket, streamed or whole. Does not know how it was asked."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from contextlib import suppress
 import httpx
 
 from playground.engines.chunks import Chunks, NotJson
-from playground.engines.sse import MAX_EVENT_BYTES, Events, OversizeError
+from playground.engines.sse import Events
+from playground.engines.transcript import Text
 from playground.engines.wire import ReadClock, Wire
-from playground.types import Delta
 
 MAX_ERROR_BYTES = 64 * 1024
-GRACE_S = 5.0
-"""How long a server may keep the connection open after the finish reason; usage comes in that time."""
+GRACE_S = 10.0
+"""How long a server may keep the connection open after the finish reason; usage comes in that time, or more text."""
 
 Part = tuple[float, bytes]
 """When one read left the socket, and its bytes."""
 
 
-def deltas(response: httpx.Response, chunks: Chunks, wire: Wire) -> Iterator[Delta]:
-    """The text of an answer as it comes, whatever the server calls its content.
+def deltas(response: httpx.Response, chunks: Chunks, wire: Wire) -> Iterator[Text]:
+    """The text of an answer as it comes, streamed or whole, whatever the server calls its content.
 
     Raises ErrorInside, NotJson, OversizeError and what httpx raises.
     """
@@ -32,8 +32,7 @@ def deltas(response: httpx.Response, chunks: Chunks, wire: Wire) -> Iterator[Del
     start = b"".join(part for _, part in head).lstrip()
     if start[:1] == b"<":
         raise NotJson(start[:200].decode("utf-8", "replace"))
-    everything = itertools.chain(head, parts)
-    return _whole(everything, chunks) if start[:1] in (b"{", b"[") else _streamed(everything, chunks, wire)
+    return _read(itertools.chain(head, parts), chunks, wire)
 
 
 def error_body(response: httpx.Response) -> str:
@@ -70,26 +69,21 @@ def _head(parts: Iterator[Part]) -> list[Part]:
     return head
 
 
-def _streamed(parts: Iterator[Part], chunks: Chunks, wire: Wire) -> Iterator[Delta]:
-    events, at_s = Events(), time.monotonic()
+def _read(parts: Iterator[Part], chunks: Chunks, wire: Wire) -> Iterator[Text]:
+    events, at_s, found = Events(), time.monotonic(), False
     for read_s, part in parts:
         at_s = read_s
-        for data in events.feed(part):
-            yield from chunks.read(data, at_s)
+        for event in events.feed(part):
+            found = True
+            yield from chunks.read(event, at_s)
             if chunks.done:
                 return
         if chunks.reason:
             wire.cut_in(GRACE_S)
-    for data in events.end():
-        yield from chunks.read(data, at_s)
-
-
-def _whole(parts: Iterator[Part], chunks: Chunks) -> Iterator[Delta]:
-    """An answer that the server did not stream: one JSON object."""
-    text, at_s = bytearray(), time.monotonic()
-    for read_s, part in parts:
-        at_s = read_s
-        text += part
-        if len(text) > MAX_EVENT_BYTES:
-            raise OversizeError(f"one answer is larger than {MAX_EVENT_BYTES} bytes")
-    yield from chunks.read(text.decode("utf-8", "replace"), at_s)
+        else:
+            wire.spare()
+    for event in events.end():
+        found = True
+        yield from chunks.read(event, at_s)
+    if events.stray and not found:
+        raise NotJson(events.stray)

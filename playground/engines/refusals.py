@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from dataclasses import dataclass
@@ -10,8 +9,11 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from playground.engines import chunks
+from playground.engines import faults
+from playground.engines.pieces import scalar
+from playground.engines.wire import CertificatesError
 from playground.errors import EngineError, RefusedError, StreamError, UnreachableError
+from playground.masking import mask
 from playground.types import ModelSpec
 
 MAX_WAIT_S = 30.0
@@ -36,27 +38,15 @@ class Endpoint:
 
     def clean(self, text: str) -> str:
         """One line of what the server said, fit for a sentence: short, and without the key should it be echoed."""
-        if self.secret:
-            text = text.replace(self.secret, "[key]")
+        text = mask(text, [self.secret])
         line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-        line = "".join(char for char in chunks.scalar(line) if char.isprintable())
+        line = "".join(char for char in scalar(line) if char.isprintable())
         return line if len(line) <= 300 else line[:299] + "…"
-
-
-def message(body: str) -> str:
-    """What an error's body says; its first line if it is not JSON; "" for a web page."""
-    if body.lstrip().startswith("<"):
-        return ""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return body
-    return chunks.said(value) if isinstance(value, dict) else body
 
 
 def refusal(to: Endpoint, model: str, status: int, body: str, location: str = "") -> RefusedError:
     """The sentence for an answer that is not 200."""
-    said = to.clean(message(body))
+    said = to.clean(faults.of_body(body))
     quoted = f': "{said}"' if said else " without saying why"
     return RefusedError(_next_step(to, model, status, quoted, to.clean(location)))
 
@@ -120,22 +110,51 @@ def failed_inside(to: Endpoint, said: str) -> RefusedError:
     return RefusedError(f"{to.name} failed in mid-answer{quoted}. Ask again, or look in its log at {to.address}.")
 
 
+def ended_badly(to: Endpoint, reason: str) -> RefusedError:
+    """The sentence for a finish reason that tells of a failure."""
+    return RefusedError(
+        f'{to.name} ended its answer with "{to.clean(reason)[:80]}" as the reason, so it failed or is not whole. '
+        f"Ask again, or look in its log at {to.address}."
+    )
+
+
+def nothing_to_show(to: Endpoint, what: str) -> StreamError:
+    """The sentence for an answer without text."""
+    step = "Raise max tokens and ask again" if "used up" in what else "Ask again, or choose another model"
+    return StreamError(f"{to.name} {what}. {step}.")
+
+
 def not_a_stream(to: Endpoint, said: str) -> StreamError:
     """The sentence for an answer that is not JSON; web pages are not quoted."""
-    what = to.clean(message(said))[:80]
+    what = to.clean(faults.of_body(said))[:80]
     what = f'"{what}"' if what else "a web page"
     return StreamError(
         f"{to.name} answered with {what} instead of JSON; check that base_url leads to an OpenAI-compatible API."
     )
 
 
-def broken(to: Endpoint, error: Exception) -> EngineError:
-    """The sentence for a connection that did not work out."""
+def broken(to: Endpoint, error: Exception, reached: bool = False) -> EngineError:
+    """The sentence for a connection that did not work out. `reached`: somebody took it."""
+    secure = to.url.lower().startswith("https:")
     match error:
+        case CertificatesError():
+            return UnreachableError(
+                f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read, so {to.name} was not "
+                "asked; correct it, or unset it."
+            )
         case httpx.ConnectError() if "CERTIFICATE" in str(error):
             return UnreachableError(
-                f"The certificate of {to.address} ({to.name}) cannot be trusted; correct base_url or the certificate."
+                f"The certificate of {to.address} ({to.name}) cannot be trusted; correct base_url or the certificate, "
+                "or name the authority that signed it in SSL_CERT_FILE."
             )
+        case httpx.ConnectError() | httpx.ConnectTimeout() if secure and (reached or "SSL" in str(error)):
+            return UnreachableError(
+                f"{to.address} ({to.name}) does not speak https; if it is a plain server, correct base_url to begin "
+                "with http://."
+            )
+        case httpx.RemoteProtocolError() if "illegal" in str(error):
+            secure_hint = "" if secure else ", or begin it with https:// if that is a secure server"
+            return UnreachableError(f"{to.address} ({to.name}) does not answer in HTTP; correct base_url{secure_hint}.")
         case httpx.ConnectError() | httpx.ConnectTimeout():
             return UnreachableError(
                 f"Nothing answers at {to.address} ({to.name}); start the server there, or correct base_url."

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.engines.base import Stream
-from playground.engines.chunks import scalar
+from playground.engines.pieces import scalar
 from playground.errors import EngineError, RefusedError, StreamError
 from playground.types import (
     Delta,

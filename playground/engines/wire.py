@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 import httpx
+
+from playground.addresses import on_this_machine
 
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=0)
 """No connection is kept for a second request: `trace` tells of a socket only when it is new, and every answer's time to
@@ -25,6 +28,8 @@ class Wire:
 
     def __init__(self) -> None:
         self.gone = threading.Event()
+        self.reached = False
+        """Somebody took the connection, whatever became of it."""
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._timer: threading.Timer | None = None
@@ -32,6 +37,7 @@ class Wire:
     def trace(self, name: str, info: Mapping[str, Any]) -> None:
         """Hear from httpcore what happens to the connection; each step of TLS makes a new socket of the old one."""
         if name.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self.reached = True
             with self._lock:
                 self._socket = info["return_value"].get_extra_info("socket")
             if self.gone.is_set():
@@ -49,10 +55,15 @@ class Wire:
             self._timer.daemon = True
             self._timer.start()
 
-    def forget(self) -> None:
-        """The request is over."""
+    def spare(self) -> None:
+        """Take back `cut_in`."""
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
+
+    def forget(self) -> None:
+        """The request is over."""
+        self.spare()
         with self._lock:
             self._socket = None
 
@@ -86,23 +97,29 @@ class ReadClock:
         return time.monotonic() if self._stream is None else self._at_s
 
 
-def open_client(url: str, connect_s: float, stall_s: float) -> httpx.Client:
-    """A client for that URL. Proxies of the environment are for other machines, never for this one.
+class CertificatesError(Exception):
+    """The environment names a file of certificates that cannot be used."""
 
-    Raises ValueError and ImportError where the environment names a proxy that cannot be used.
+
+def open_client(url: str, connect_s: float, stall_s: float) -> httpx.Client:
+    """A client for that URL. Proxies of the environment are for other machines, never for this one; certificates are
+    for all.
+
+    Raises CertificatesError, and ValueError and ImportError where the environment names a proxy that cannot be used.
     """
-    try:
-        host = httpx.URL(url).host
-    except httpx.InvalidURL:
-        host = ""
     return httpx.Client(
         limits=LIMITS,
         timeout=httpx.Timeout(stall_s, connect=connect_s),
-        trust_env=not is_loopback(host),
+        verify=_certificates() if url.lower().startswith("https:") else False,  # plain HTTP has none to verify
+        trust_env=not on_this_machine(url),
         follow_redirects=False,
     )
 
 
-def is_loopback(host: str) -> bool:
-    """The name stands for this machine."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+def _certificates() -> ssl.SSLContext:
+    """As httpx trusts them: SSL_CERT_FILE or SSL_CERT_DIR where they are set. It does not look there by itself where
+    it is told not to use proxies."""
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise CertificatesError(str(error)) from error

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from playground import weights
-from playground.engines.client import completions_url
+from playground.addresses import completions_url
 from playground.engines.offers import offered
 from playground.errors import PlaygroundError, WeightsError
 from playground.pairs import NAMED

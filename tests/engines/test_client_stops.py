@@ -127,7 +127,7 @@ def test_an_address_that_is_none_is_an_error_of_ours(address: str) -> None:
         ([sse(), ("send", event(b"{not json"))], '"{not json" instead of JSON'),
         ([sse(), ("send", event(text("Hi"))), ("wait", 0.1), ("reset",)], "broke the connection off"),
         ([("reset",)], "broke the connection off"),
-        ([("send", b"SSH-2.0\r\n\r\n")], "broke the connection off"),
+        ([("send", b"SSH-2.0\r\n\r\n")], "does not answer in HTTP"),
         ([sse(), ("send", event(b"[" * 100_000))], "instead of JSON"),
     ],
 )
