@@ -28,8 +28,8 @@ _LINK = re.compile(r"(?:https?://|mailto:)[^\s]", re.IGNORECASE)
 _URL = re.compile(r"(?<![\w/])https?://[A-Za-z0-9\[][-A-Za-z0-9._~!$&'()*+,;=:@/?#%\[\]]*")
 _NOT_LAST = ".,:;!?'*_~"
 _NOT_WRITTEN = re.compile(r'<div class="code-head">.*?</div>|<[^>]*>')
-_LEAVES = frozenset({"paragraph_open", "heading_open", "th_open", "td_open", "list_item_open"})
-_CONTAINERS = frozenset({"bullet_list_open", "ordered_list_open", "blockquote_open", "table_open"})
+_LEAVES = frozenset({"paragraph_open", "heading_open", "th_open", "td_open"})
+_CONTAINERS = frozenset({"bullet_list_open", "ordered_list_open", "list_item_open", "blockquote_open", "table_open"})
 
 
 class References(dict[str, Any]):
@@ -89,26 +89,30 @@ class _Renderer(RendererHTML):
 
 
 def _limit_and_direct(state: StateCore) -> None:
-    """Refuse what is beyond a limit before paragraphs are parsed, and say which way blocks are read.
+    """Refuse what is beyond a limit before paragraphs are parsed, and say which way blocks run.
 
-    `dir="auto"` of a list or quote looks only at text outside elements that say `dir` themselves, so it is told here.
+    Paragraphs, headings and cells find that out (`dir="auto"`). What holds them is told: `auto` would not look into
+    them, and makes Chromium look through a whole table for each cell.
     """
     undirected: list[Token] = []
     for token in state.tokens:
         if token.nesting == 1:
             if token.level >= DEPTH:
                 raise TooMuch("lists or quotes nested too deep")
-            if token.type in _LEAVES or token.type in _CONTAINERS:
+            if token.type in _LEAVES:
                 token.attrs["dir"] = "auto"
-            if token.type in _CONTAINERS:
+            elif token.type in _CONTAINERS:
                 undirected.append(token)
-            elif "style" in token.attrs:
+            if "style" in token.attrs:
                 token.attrs["class"] = str(token.attrs.pop("style")).rpartition(":")[2]
+        elif token.nesting == -1:
+            while undirected and undirected[-1].level >= token.level:
+                undirected.pop()
         elif token.type == "inline":
             if len(token.content) > MARKS and len(_MARKUP.findall(token.content)) > MARKS:
                 raise TooMuch("more marks than are read as Markdown")
             if undirected and (way := _direction(token.content)):
-                for container in undirected if way == "rtl" else ():
+                for container in undirected:
                     container.attrs["dir"] = way
                 undirected.clear()
 
