@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -152,11 +153,12 @@ def test_with_sides_swapped_the_same_answers_arrive_as_the_same_bytes(
             if all(len(runs) >= 2 for runs in seen.values()):
                 break
             tab = visit(line[0])
-            tab.wait_for_timeout(REACTION_MS)
+            tab.wait_for_load_state("networkidle")  # what a page asks for when it is opened has come
             mark = line[1].mark()
             ask(tab, "Why is the sky blue?")
             finished(tab)
-            tab.wait_for_timeout(REACTION_MS)
+            playwright.expect(tab.get_by_role("button", name="Tie")).to_be_enabled(timeout=LONG_S)
+            tab.wait_for_timeout(REACTION_MS)  # until the last message of Gradio's has come, which changes nothing
             received = line[1].received(mark)
             vote(tab, "Tie")
             (*_, row) = stored(tmp_path, "Why is the sky blue?")
@@ -165,10 +167,11 @@ def test_with_sides_swapped_the_same_answers_arrive_as_the_same_bytes(
             tab.close()
     (first, second), (third, fourth) = (runs[:2] for runs in seen.values())
     for headers, events in (second, third, fourth):
-        assert headers == first[0]
+        assert set(headers) == set(first[0])  # how often a page asks for the queue is a matter of time
         assert _whole(events) == _whole(first[1])
         if held:  # else whoever is quicker is seen to be
-            assert sorted(events) == sorted(first[1])
+            here, there = Counter(events), Counter(first[1])
+            assert (here - there, there - here) == (Counter(), Counter())
 
 
 def _whole(events: list[bytes]) -> tuple[dict[str, object], dict[str, list[str]]]:
@@ -229,7 +232,7 @@ def test_nothing_the_browser_received_before_the_vote_tells_a_model_and_then_all
     text = revealed.inner_text()
     assert re.sub(r"\s+", " ", text).index(title(row["model_a"])) < text.index(title(row["model_b"]))
     playwright.expect(tab.get_by_label("Figures")).to_contain_text("first token")
-    playwright.expect(tab.locator(".answer").get_by_text("Thinking")).to_be_visible()
+    playwright.expect(tab.locator(".answer").get_by_text("Thought for")).to_be_visible()
     assert {"kestrel", "marlin", "ponder", "4716253"} <= set(given_away(tap.received(mark).replace(b",", b"")))
     for name in ("Left is better", "Right is better", "Tie", "Both are bad"):
         playwright.expect(tab.get_by_role("button", name=name)).to_be_disabled()
