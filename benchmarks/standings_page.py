@@ -60,7 +60,17 @@ def look(browser: Any, url: str) -> dict[str, Any]:
 
 def main() -> None:
     """All rounds; print a table and the JSON line."""
-    folder = Path(tempfile.mkdtemp())
+    with tempfile.TemporaryDirectory() as folder:
+        found = rounds(Path(folder))
+    waits = [wait for each in found for wait in each.pop("config_ms")]
+    results = {name: common.spread([each[name] for each in found]) for name in found[0]}
+    results["config_ms"] = common.spread(waits)
+    common.table(("figure", "measured"), ((name, common.shown(value)) for name, value in results.items()))
+    common.finish("standings_page", results)
+
+
+def rounds(folder: Path) -> list[dict[str, Any]]:
+    """The votes file, and five first looks at it."""
     path = folder / "votes.csv"
     write(path, ROWS)
     rows = "".join(site.model(folder, key, [{"match": "", "events": site.words("A recording.")}]) for key in "ab")
@@ -72,11 +82,7 @@ def main() -> None:
             with site.app(folder, rows, *flags) as url:
                 found.append(look(browser, url))
         browser.close()
-    waits = [wait for each in found for wait in each.pop("config_ms")]
-    results = {name: common.spread([each[name] for each in found]) for name in found[0]}
-    results["config_ms"] = common.spread(waits)
-    common.table(("figure", "measured"), ((name, common.shown(value)) for name, value in results.items()))
-    common.finish("standings_page", results)
+    return found
 
 
 if __name__ == "__main__":

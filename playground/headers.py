@@ -18,6 +18,9 @@ DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, struct.e
 KINDS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 """GGUF's values of one size, by their number in the format; 8 is a text, 9 a list."""
 
+LISTED = 1_000
+"""Lists of more numbers are of a vocabulary, 250,000 long, and only counted, like lists of texts: they would be kept."""
+
 
 def weights_bytes(path: Path) -> int | None:
     """Sum of the tensors as stored, of a file or of all safetensors in a folder; None where there are none."""
@@ -28,7 +31,8 @@ def weights_bytes(path: Path) -> int | None:
 
 
 def values(path: Path) -> dict[str, Any]:
-    """Names and values in a GGUF file's header; of a list of texts, how many. Nothing for what is no such file."""
+    """Names and values in a GGUF file's header; of a long list and of one of texts, how many. Nothing for what is no
+    such file."""
     with suppress(*DAMAGED):
         return _gguf(path, path.stat().st_mtime_ns)[0]
     return {}
@@ -96,7 +100,8 @@ def _value(data: mmap.mmap, at: int, kind: int) -> tuple[Any, int]:
     at += 12
     if inner in KINDS:
         form = f"<{count}{KINDS[inner]}"
-        return list(struct.unpack_from(form, data, at)), at + struct.calcsize(form)
+        after = at + struct.calcsize(form)
+        return (count if count > LISTED else list(struct.unpack_from(form, data, at))), after
     for _ in range(count):
         at = _after(data, at) if inner == 8 else _value(data, at, inner)[1]
     return count, at

@@ -34,6 +34,7 @@ def test_a_gguf_tells_its_values_and_its_weights_are_what_follows_its_header(tmp
     writer.add_array("tokenizer.ggml.tokens", ["a", "bc"])
     writer.add_string("general.name", "x")
     writer.add_array("numbers", [1, 2, 3])
+    writer.add_array("scores", [0.5] * 2_000)
     writer.add_tensor("w", np.zeros((64, 32), dtype="float32"))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -43,6 +44,7 @@ def test_a_gguf_tells_its_values_and_its_weights_are_what_follows_its_header(tmp
     assert headers.weights_bytes(tmp_path / "x.gguf") == sum(int(each.n_bytes) for each in reader.tensors) == 8192
     assert headers.values(tmp_path / "x.gguf") == {
         "general.architecture": "llama", "tokenizer.ggml.tokens": 2, "general.name": "x", "numbers": [1, 2, 3],
+        "scores": 2_000,
     }  # fmt: skip
 
 
