@@ -64,7 +64,7 @@ def test_each_construct_comes_out_right(text: str, expected: str) -> None:
 
 def test_boxes_are_ticked_where_they_were_ticked_and_cannot_be_clicked() -> None:
     ticked, empty = (
-        f'<li class="task-list-item"><input class="task-list-item-checkbox"{mark} disabled="" type="checkbox"> '
+        f'<li class="task-list-item"><input class="task-list-item-checkbox" disabled=""{mark} type="checkbox"> '
         for mark in (' checked=""', "")
     )
     assert shown("- [x] a\n- [X] b\n- [ ] c\n- [y] d") == (
