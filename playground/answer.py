@@ -89,7 +89,7 @@ class AnswerState:
     def __init__(self, answer: Answer, count: Callable[[str], int | None] = lambda text: None) -> None:
         self._answer, self._count = answer, count
         self._text, self._reasoning = Text(answer.text), Text(answer.reasoning)
-        self._log, self._busy, self._served = StampLog(), "", False
+        self._log, self._busy = StampLog(), ""
         self._changed = False
 
     @property
@@ -150,13 +150,12 @@ class AnswerState:
         self._changed = True
 
     def _start(self, log: StampLog) -> None:
-        self._text, self._reasoning, self._log, self._served = Text(), Text(), log, False
+        self._text, self._reasoning, self._log = Text(), Text(), log
 
     def _grow(self, delta: Delta) -> None:
         (self._reasoning if delta.reasoning else self._text).append(delta.text)
         answers = not delta.reasoning and not delta.text.isspace()
         self._log.add(delta.at_s, len(delta.text), answers=answers, tokens=delta.tokens)
-        self._served = self._served or delta.tokens is not None
         self._changed = True
         status: Status = "thinking" if delta.reasoning else "writing"
         if status != self._answer.status:
@@ -178,28 +177,23 @@ class AnswerState:
     def _work_out(self, usage: Usage) -> None:
         text, reasoning = self._text.whole(), self._reasoning.whole()
         stamps = self._log.stamps(exact=self.final)
-        if usage.output_tokens is None and stamps.chunks:
-            usage = self._counted(usage, text, reasoning, stamps)
-            stamps = self._log.stamps(exact=self.final)
-        elif not self._served:  # the server's one count is better than those that the tokenizer made meanwhile
-            stamps = replace(stamps, begun_tokens=None, counted_s=None, counted_chunks=0, counted_tokens=None)
+        said = thought = None
+        if stamps.counted_by != "server" and self._due(stamps):
+            said, thought = self._count(text), self._count(reasoning) if reasoning else 0
+            if said is not None and thought is not None:
+                self._log.count(said + thought)
+                stamps = self._log.stamps(exact=self.final)
+        if usage.output_tokens is None and stamps.counted_chunks == stamps.chunks > 0:
+            if stamps.counted_by == "server":
+                usage = replace(usage, undivided_tokens=stamps.counted_tokens, source="server")
+            elif self.final:
+                usage = replace(usage, reasoning_tokens=thought, answer_tokens=said, source="tokenizer")
         grown = replace(self._answer, text=text, reasoning=reasoning, stamps=stamps, usage=usage)
         self._answer = replace(grown, timing=meter.timing(grown))
 
-    def _counted(self, usage: Usage, text: str, reasoning: str, stamps: Stamps) -> Usage:
-        """The usage by what the server has counted so far, else by the tokenizer: at the end and, for a live figure,
-        when there is a good deal more text."""
-        if self._served:
-            if stamps.counted_chunks < stamps.chunks:
-                return usage
-            return replace(usage, undivided_tokens=stamps.counted_tokens, source="server")
-        if not self.final and stamps.chunks < RECOUNT * stamps.counted_chunks:
-            return replace(usage, source="tokenizer")
-        said, thought = self._count(text), self._count(reasoning) if reasoning else 0
-        if said is None or thought is None:
-            return usage
-        self._log.count(said + thought)
-        return replace(usage, reasoning_tokens=thought, answer_tokens=said, source="tokenizer")
+    def _due(self, stamps: Stamps) -> bool:
+        """The tokenizer should count: at the end and, for a live speed, when there is a good deal more text."""
+        return stamps.chunks > 0 and (self.final or stamps.chunks >= RECOUNT * stamps.counted_chunks)
 
 
 class Text:

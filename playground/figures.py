@@ -119,7 +119,7 @@ def cell(figure: Figure, answer: Answer) -> Cell:
         else ""
     )
     if figure.unit == "tok/s":
-        note = f" Tokens counted by: {answer.usage.source or 'unknown'}."
+        note = f" Tokens counted by: {answer.stamps.counted_by or answer.usage.source or 'unknown'}."
     if figure.unit == "%":
         note = f" {_takers(answer.interference)}."
     if answer.threads and figure.unit != "B" and figure.name != "load":

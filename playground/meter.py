@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from playground.types import Answer, Stamps, Timing
+from playground.types import Answer, Stamps, Timing, UsageSource
 
 SHORTEST_SPAN_S = 0.05
 """Below this the clock and the network say more about themselves than about the model: no rate is given."""
@@ -63,6 +63,7 @@ class StampLog:
         self._chunks_s, self._chars, self._tokens = array("d"), array("q"), array("q")
         self._first_answer_s: float | None = None
         self._counted = UNKNOWN
+        self._counted_by: UsageSource | None = None
         self._shape = _Shape()
 
     def __len__(self) -> int:
@@ -70,19 +71,22 @@ class StampLog:
 
     def add(self, at_s: float, chars: int, *, answers: bool = True, tokens: int | None = None) -> None:
         """One chunk of so many characters came; `answers`: it is text of the answer itself, and it shows. `tokens` is
-        how many there are by now."""
+        how many there are by now, as the server counts."""
         if answers and self._first_answer_s is None:
             self._first_answer_s = at_s
         self._chunks_s.append(at_s)
         self._chars.append(chars + (self._chars[-1] if self._chars else 0))
         self._tokens.append(UNKNOWN)
         if tokens is not None:
-            self.count(tokens)
+            self._count(tokens, "server")
 
     def count(self, tokens: int) -> None:
-        """With the chunk that came last there are so many tokens."""
+        """All text so far has so many tokens, by the model's own tokenizer."""
+        self._count(tokens, "tokenizer")
+
+    def _count(self, tokens: int, by: UsageSource) -> None:
         self._tokens[-1] = tokens
-        self._counted = len(self._tokens) - 1
+        self._counted, self._counted_by = len(self._tokens) - 1, by
 
     def revise(self, first_answer_s: float | None) -> None:
         """The answer began with the chunk of that stamp, or has not begun: what was taken for it was not."""
@@ -95,7 +99,9 @@ class StampLog:
             return Stamps(self._sent_s)
         if exact or len(chunks) >= GROWTH * self._shape.chunks:
             self._shape = _shape(chunks)
-        begun, counted = self._shape.begun, self._counted
+        begun, counted, by = self._shape.begun, self._counted, self._counted_by
+        if by == "server" and self._tokens[begun] == UNKNOWN:
+            counted, by = UNKNOWN, None  # with nothing to take it from, it may hold what came before all text
         return Stamps(
             sent_s=self._sent_s,
             first_s=chunks[0],
@@ -111,6 +117,7 @@ class StampLog:
             counted_s=chunks[counted] if counted != UNKNOWN else None,
             counted_chunks=counted + 1,
             counted_tokens=self._tokens[counted] if counted != UNKNOWN else None,
+            counted_by=by,
             gap_p50_s=self._shape.gap_p50_s,
             gap_p95_s=self._shape.gap_p95_s,
         )
@@ -176,23 +183,30 @@ def speed(answer: Answer) -> tuple[float | None, str]:
     """Tokens a second, or None with the reason as a sentence. Never by taking a chunk for a token: bundles of five
     would make a fifth of it."""
     stamps = answer.stamps
-    begun, running, counted_s = stamps.begun_tokens, stamps.counted_tokens, stamps.counted_s
     if stamps.last_s is None or stamps.begun_s is None:
         return None, ""
-    came: float | None
-    if running is not None and counted_s is not None and (begun is not None or answer.usage.source == "tokenizer"):
-        # counts that came with the text: what was hidden before it is in both of them
-        came, reason, end_s = running - (_begun(stamps, running) if begun is None else begun), "", counted_s
-    else:
-        (came, reason), end_s = _in_all(answer), stamps.last_s
-    span_s = _span_s(stamps, end_s)
-    if reason or came is None:
+    running = _running(answer)
+    came, reason = _in_all(answer) if running is None else (running, "")
+    if came is None:
         return None, reason
+    span_s = _span_s(stamps, stamps.last_s if running is None else stamps.counted_s)
     if stamps.moments < 2 or span_s < SHORTEST_SPAN_S:
         return None, SHORT if answer.final else NOT_YET
     if stamps.moments < FEWEST_MOMENTS and came > stamps.moments - 0.5:
         return None, BUNDLED.format(moments=stamps.moments)
     return (came / span_s, "") if came >= 1 else (None, TOO_LITTLE)
+
+
+def _running(answer: Answer) -> float | None:
+    """Tokens within the span by counts that were made as the text came; None without such, or where they are none: a
+    server may send something else under that name, which its count of all then contradicts."""
+    stamps, in_all = answer.stamps, answer.usage.output_tokens
+    tokens, begun = stamps.counted_tokens, stamps.begun_tokens
+    if tokens is None:
+        return None
+    if stamps.counted_by == "server" and in_all is not None and not 0 <= in_all - tokens <= 3 + in_all // 50:
+        return None
+    return tokens - (_begun(stamps, tokens) if begun is None else begun)
 
 
 def _in_all(answer: Answer) -> tuple[float | None, str]:
@@ -237,8 +251,8 @@ def most_tokens(text: str) -> int:
     return sum(-(-len(word) // 4) if (word := piece[1]) else piece[0] != " " for piece in _PIECES.finditer(text))
 
 
-def _span_s(stamps: Stamps, end_s: float) -> float:
-    return 0.0 if stamps.begun_s is None else end_s - stamps.begun_s
+def _span_s(stamps: Stamps, end_s: float | None) -> float:
+    return 0.0 if stamps.begun_s is None or end_s is None else end_s - stamps.begun_s
 
 
 def _rate(count: float, span_s: float) -> float | None:

@@ -189,9 +189,9 @@ class Stamps:
 
     `sent_s` is when it was asked for, `first_s` and `last_s` when text came, `first_answer_s` when text of the answer
     came that shows. It came in `chunks`, at `moments` of which each may hold several (see `meter`). By the end of the
-    first moment, `begun_s`, so many chunks, characters and tokens had come. The last count of tokens was of
-    `counted_tokens` with `counted_chunks` at `counted_s`. Moments and gaps may be those of a while ago as long as the
-    answer grows, and are exact once it has ended.
+    first moment, `begun_s`, so many chunks, characters and tokens had come. The last count of tokens that was made as
+    text came was of `counted_tokens` in `counted_chunks` at `counted_s`, `counted_by` the server or a tokenizer.
+    Moments and gaps may be those of a while ago as long as the answer grows, and are exact once it has ended.
     """
 
     sent_s: float | None = None
@@ -208,6 +208,7 @@ class Stamps:
     counted_s: float | None = None
     counted_chunks: int = 0
     counted_tokens: int | None = None
+    counted_by: UsageSource | None = None
     gap_p50_s: float | None = None
     gap_p95_s: float | None = None
 

@@ -205,19 +205,25 @@ def test_where_no_server_counted_the_models_own_tokenizer_does(end: Change):
 def test_a_tokenizer_gives_a_live_speed_but_no_count_that_is_older_than_the_text():
     grown, _ = counting(Sent(0.0), *TEN)
     live = grown.snapshot()
-    assert (live.usage.output_tokens, live.usage.source) == (None, "tokenizer")
+    assert (live.usage.output_tokens, live.stamps.counted_by) == (None, "tokenizer")
     assert live.timing.decode_tokens_per_s == pytest.approx(2)
 
 
-def test_a_tokenizer_counts_a_long_answer_now_and_then_and_not_at_all_after_the_servers_count():
+def test_a_tokenizer_counts_a_long_answer_now_and_then_and_at_its_end():
     long = [Delta("a", float(number)) for number in range(1, 2001)]
     grown, counted = counting(Sent(0.0), *long)
     assert len(counted) < 50
     before = len(counted)
     grown.apply(Finished("length", Usage(answer_tokens=2000, source="server"), 2001.0))
-    assert grown.snapshot().usage.source == "server"
-    assert len(counted) == before
-    assert grown.snapshot().stamps.counted_tokens is None
+    grown.apply(Measured(Memory()))
+    assert len(counted) == before + 1
+
+
+def test_a_tokenizer_knows_how_much_of_a_servers_count_came_with_the_text():
+    hidden = Finished("stop", Usage(reasoning_tokens=500, answer_tokens=21, source="server"), 11.0)
+    ended = counting(Sent(0.0), *TEN, hidden)[0].snapshot()
+    assert (ended.usage.output_tokens, ended.usage.source) == (521, "server")
+    assert ended.timing.decode_tokens_per_s == pytest.approx(2)
 
 
 def test_counts_that_come_with_the_text_are_live_and_stay_when_it_is_cut_short():

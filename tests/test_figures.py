@@ -6,8 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from playground.figures import AT_A_GLANCE, FIGURES, Figure, badges, cell, size, why_unknown, written
-from playground.types import Answer, Interference, Loading, Memory, Stamps, Timing, Usage
+from playground.figures import (
+    AT_A_GLANCE,
+    COUNTS,
+    FIGURES,
+    Figure,
+    badges,
+    cell,
+    size,
+    why_uncounted,
+    why_unknown,
+    written,
+)
+from playground.types import Answer, Interference, Loading, Memory, Stamps, Status, Timing, Usage
 from tests.fakes import answer
 
 TIMING = Timing(
@@ -104,6 +115,34 @@ def test_what_threads_can_change_says_how_many_there_were(name: str):
 def test_what_others_took_is_told_by_who_took_it():
     why = cell(figure("used by others"), WHOLE).why
     assert "Of all CPU time: other programs 40 %, this app 4 %, the machine's host 1 %." in why
+
+
+def test_a_live_speed_says_who_counts_as_it_goes():
+    live = answer(timing=TIMING, stamps=Stamps(0.0, counted_by="tokenizer"))
+    assert cell(figure("speed"), live).why.endswith("Tokens counted by: tokenizer.")
+
+
+def test_a_speed_that_is_unknown_says_why():
+    dash = answer(timing=Timing(decode_reason="Its server did not count the tokens."), stamps=Stamps(0.0))
+    assert cell(figure("speed"), dash).why.endswith("models. Its server did not count the tokens.")
+
+
+@pytest.mark.parametrize(
+    ("usage", "status", "reason"),
+    [
+        (Usage(), "writing", "Counted when the answer has ended."),
+        (Usage(), "done", "Nobody counted them."),
+        (Usage(undivided_tokens=9, source="server"), "done", "Its server counts thinking and answer together."),
+    ],
+)
+def test_a_count_that_is_a_dash_has_its_reason(usage: Usage, status: Status, reason: str):
+    assert why_uncounted(Answer("m", status, usage=usage)) == reason
+    assert [name for name, count in COUNTS.items() if count(usage) is not None] == ["all output"] * (usage != Usage())
+
+
+def test_blank_text_is_no_answer_that_shows():
+    blank = answer(text="  ", stamps=Stamps(0.0, 1.0, None, 2.0, chunks=2))
+    assert why_unknown(figure("first answer"), blank) == "No text of the answer shows."
 
 
 def test_memory_says_how_it_was_found():

@@ -225,6 +225,12 @@ def test_a_count_that_only_comes_with_the_last_text_says_nothing_of_what_was_hid
     assert (found.decode_tokens_per_s, found.decode_reason) == (None, meter.HIDDEN.format(thought=512))
 
 
+@pytest.mark.parametrize("counts", [[1] * 40, list(range(0, 400, 10))], ids=["one each time", "ten times as many"])
+def test_counts_with_the_text_that_the_count_of_all_contradicts_are_none(counts: list[int]):
+    found = figures(logged(0.0, *every(0.05, 40), tokens=counts), Usage(answer_tokens=40, source="server"))
+    assert found.decode_tokens_per_s == pytest.approx(20)
+
+
 @pytest.mark.parametrize("tokens", [0, 1])
 def test_fewer_than_two_tokens_have_no_speed(tokens: int):
     found = figures(logged(0.0, *every(0.5, 3)), Usage(answer_tokens=tokens, source="server"))

@@ -154,3 +154,27 @@ def test_a_retry_of_a_busy_server_is_said_while_it_lasts_and_kept_with_the_answe
     left = race.now.left
     assert (left.status, left.cold) == ("done", None)
     assert left.notice == "its server was busy (503) and was asked again after 0.3 s; times count from then"
+
+
+def test_a_leading_line_feed_is_the_first_token_when_it_came_and_no_first_answer():
+    """It may be the beginning of a mark, so it is held back until the next text; its stamp is its own."""
+    sent = []
+
+    def script(request: Request) -> Iterator[Step]:
+        yield sse()
+        for words in ("\n", "Once upon a time."):
+            yield ("wait", 0.3)
+            sent.append(time.monotonic())
+            yield ("send", event(text(words)))
+        yield ("send", event(text("", finish_reason="stop")) + DONE)
+
+    state = AnswerState(Answer("m"))
+    with BadServer(script) as server:
+        client = ChatClient(server.url)
+        with client.stream("tiny", ASK, Sampling()) as stream:
+            for each in stream:
+                state.apply(each)
+        client.close()
+    stamps = state.snapshot().stamps
+    assert sent[0] <= (stamps.first_s or 0) < sent[1] <= (stamps.first_answer_s or 0)
+    assert state.snapshot().text == "\nOnce upon a time."
