@@ -18,6 +18,7 @@ After the last step the connection is closed.
 from __future__ import annotations
 
 import json
+import math
 import select
 import socket
 import struct
@@ -26,6 +27,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.patience import LIMIT_S
 
 Step = tuple[Any, ...]
 Script = Iterable[Step]
@@ -89,7 +92,7 @@ class BadServer:
         with socket.socket() as knock:
             knock.connect_ex(("127.0.0.1", self.port))
         for thread in self._threads:
-            thread.join(10)
+            thread.join(LIMIT_S)
         self._socket.close()
 
     def _start(self, target: Any, *args: Any) -> None:
@@ -129,7 +132,7 @@ class BadServer:
             case ("wait", seconds):
                 self._watch(client, request, seconds)
             case ("hang",):
-                self._watch(client, request, 60.0)
+                self._watch(client, request, math.inf)
             case ("reset",):
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 client.close()
@@ -150,7 +153,7 @@ class BadServer:
 
 
 def _receive(client: socket.socket) -> Request | None:
-    client.settimeout(30)
+    client.settimeout(LIMIT_S)
     data = b""
     try:
         while b"\r\n\r\n" not in data:

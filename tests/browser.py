@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import LIMIT_S
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -r requirements-dev.txt")
 MARKS = [
@@ -20,15 +22,19 @@ MARKS = [
 SHOTS = Path(__file__).parent / "screenshots"
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
             "--disable-sync", "--no-first-run"]  # fmt: skip
-LONG_S = 60_000
+LONG_S = int(1000 * LIMIT_S)
+"""In milliseconds; what a test waits for takes as long as the machine needs."""
 REACTION_MS = 500
 """A vote sooner after the answers is kept and not counted: no person is as fast."""
+
+
+playwright.expect.set_options(timeout=LONG_S)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES, timeout=LONG_S)
         yield chromium
         chromium.close()
 
@@ -40,6 +46,7 @@ def visit(browser: object, request: pytest.FixtureRequest) -> Iterator[Callable[
 
     def open_tab(address: str, width: int = 1280, height: int = 940, scheme: str = "light") -> object:
         tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        tab.set_default_timeout(LONG_S)
         errors: list[str] = []
         tab.on("pageerror", lambda error: errors.append(str(error)))
         tabs.append((tab, errors))

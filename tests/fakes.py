@@ -24,12 +24,10 @@ from playground.types import (
     Sent,
     Usage,
 )
+from tests.patience import LIMIT_S
 
 Step = tuple[float, str] | threading.Event | Exception
 """Text after so many seconds; or wait for a gate; or fail. Text that starts with "?" is reasoning."""
-
-LIMIT_S = 20.0
-"""No gate is waited for longer than this: a broken test ends instead of hanging."""
 
 
 class ScriptedWatch:

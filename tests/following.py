@@ -7,15 +7,14 @@ from collections.abc import Iterator
 
 from playground.types import Comparison
 from playground.ui.visit import Visit
+from tests.patience import LIMIT_S
 
 EVERY_S = 0.01
-PATIENCE_S = 60.0
-"""A broken test ends instead of hanging."""
 
 
 def follow(visit: Visit) -> Iterator[Comparison]:
     """What the page may show of the comparison, until both sides have ended."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + LIMIT_S
     with visit.watched():
         while True:
             ended, now = visit.ended, visit.shown

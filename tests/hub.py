@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.patience import LIMIT_S
+
 TOKEN = "hf_of_the_tests"
 REPO = "team/votes"
 
@@ -128,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _commit(self, lines: list[dict[str, Any]]) -> None:
         self.server.arrived.set()
-        self.server.go_on.wait(30)
+        self.server.go_on.wait(LIMIT_S)
         changed = {}
         for line in lines[1:]:
             value = line["value"]

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.listening import Quiet, listening
+from tests.patience import LIMIT_S
 
 COMMIT = "c0ffee" * 6 + "c0ff"
 
@@ -57,7 +58,7 @@ def serving(hub: Hub) -> Iterator[Hub]:
                 return self.refuse(401, "RepoNotFound", "Repository not found")
             if path == "/api/models":  # any question about models: it answers
                 if hub.awake:
-                    hub.awake.wait(60)
+                    hub.awake.wait(LIMIT_S)
                 return self.send(200, {"Content-Type": "application/json"}, b"[]", body)
             if path.startswith("/api/"):
                 siblings = [{"rfilename": name, "size": len(data)} for name, data in hub.files.items()]
@@ -97,7 +98,7 @@ def serving(hub: Hub) -> Iterator[Hub]:
             self.wfile.write(data)
             hub.sent += len(data)
             if self.close_connection and hub.stall:
-                hub.stall.wait(60)
+                hub.stall.wait(LIMIT_S)
 
     with listening(Handler) as hub.url:
         yield hub

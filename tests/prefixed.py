@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
@@ -15,9 +14,9 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from tests import site
+from tests.patience import LIMIT_S, eventually
 
 _OF_ONE_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "host"}
-LIMIT_S = 60.0
 
 
 @contextmanager
@@ -46,11 +45,8 @@ def prefixed(target: str, path: str) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    until = time.monotonic() + LIMIT_S
-    while not server.started:
-        assert thread.is_alive()
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    eventually(lambda: server.started or not thread.is_alive())
+    assert server.started
     try:
         yield f"http://127.0.0.1:{port}{path}/"
     finally:

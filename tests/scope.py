@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from tests.listening import Quiet, listening
+from tests.patience import LIMIT_S
 
 API = "/api/v1/models/org/name/repo"
 
@@ -85,7 +86,7 @@ def serving(scope: Scope) -> Iterator[Scope]:
             self.wfile.write(bytes(len(part)) if scope.spoil else part)
             scope.sent += len(part)
             if self.close_connection and scope.stall:
-                scope.stall.wait(60)
+                scope.stall.wait(LIMIT_S)
 
         def head(self, status: int, headers: Mapping[str, str], length: int) -> None:
             self.send_response(status)

@@ -17,8 +17,10 @@ from types import MappingProxyType
 import httpx
 import psutil
 
+from tests.patience import LIMIT_S
+
 ROOT = Path(__file__).resolve().parent.parent
-START_LIMIT_S = 120
+START_LIMIT_S = 2 * LIMIT_S
 
 
 def words(text: str, every_s: float = 0.03, first_s: float = 0.1, kind: str = "text") -> list[list[object]]:
@@ -64,7 +66,7 @@ def app(
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(LIMIT_S)
         log.close()
 
 
@@ -80,7 +82,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + START_LIMIT_S
     while time.monotonic() < until:
         try:
-            if httpx.get(url, timeout=5, trust_env=False).status_code == 200:
+            if httpx.get(url, timeout=LIMIT_S, trust_env=False).status_code == 200:
                 return
         except httpx.HTTPError:
             assert process.poll() is None, log.read_text(encoding="utf-8")

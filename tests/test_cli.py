@@ -17,6 +17,7 @@ import pytest
 from playground import cli, meter, parts, report, settings
 from playground.settings import ROOT, Settings
 from playground.types import Interference, Timing
+from tests.patience import LIMIT_S
 
 SIDE_KEYS = [
     *"model status text reasoning error notice finish_reason cold contended images_sent".split(),  # noqa: SIM905 - as the issue lists them
@@ -296,7 +297,7 @@ def test_the_models_file_may_come_from_the_environment(capsys: pytest.CaptureFix
 def test_python_m_playground_is_the_same_command_line(models: str):
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "playground", *ask("broken", "large", "--json"), "--models", models]
-    done = subprocess.run(command, capture_output=True, timeout=60, env=env, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, env=env, check=False)
     assert done.returncode == 1, done.stderr
     assert json.loads(done.stdout)["right"]["text"] == "Good day – 👋"
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from playground.settings import ROOT
 from playground.types import Loading
 from tests import site
 from tests.hubserver import Hub, serving
+from tests.patience import LIMIT_S, eventually
 
 LARGE = os.urandom(40_000_000)
 FILE = "m-Q4_K_M.gguf"
@@ -57,7 +57,7 @@ class Command:
 
     def run(self, key: str = "m") -> tuple[int, str, str]:
         with self.start(key) as process:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=LIMIT_S)
             return process.returncode, out, err
 
     def part_bytes(self) -> int:
@@ -88,11 +88,9 @@ def test_weights_come_with_progress_and_the_second_time_are_there(command: Comma
 def test_ctrl_c_keeps_what_is_here_and_the_next_run_goes_on_from_there(command: Command, hub: Hub):
     hub.cut_after, hub.cuts, hub.stall = 25_000_000, 1, threading.Event()
     with command.start() as process:
-        until = time.monotonic() + 60
-        while command.part_bytes() < 20_000_000 and time.monotonic() < until:
-            time.sleep(0.05)
+        eventually(lambda: command.part_bytes() >= 20_000_000)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130
     assert fetching.KEPT in err
     assert "Traceback" not in err
@@ -109,7 +107,7 @@ def test_ctrl_c_keeps_what_is_here_and_the_next_run_goes_on_from_there(command: 
 def test_two_at_once_do_not_spoil_each_others_file(command: Command, hub: Hub):
     with command.start() as one, command.start() as two:
         for each in (one, two):
-            out, err = each.communicate(timeout=120)
+            out, err = each.communicate(timeout=LIMIT_S)
             assert (each.returncode, "is here" in out) == (0, True), err
     assert [path.read_bytes() == LARGE for path in command.blobs.iterdir() if path.suffix != ".lock"] == [True]
     assert hub.sent < len(LARGE) + 1_000_000

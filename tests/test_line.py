@@ -9,8 +9,7 @@ from contextlib import suppress
 import pytest
 
 from playground.line import Line
-
-LIMIT_S = 20.0
+from tests.patience import LIMIT_S, eventually
 
 
 class Guest(threading.Thread):
@@ -86,10 +85,7 @@ def test_one_who_gives_up_leaves_the_line_and_those_behind_move_up() -> None:
     assert third.waits.wait(LIMIT_S)
     second.give_up.set()
     second.join(LIMIT_S)
-    until = time.monotonic() + LIMIT_S
-    while third.told != [1, 0]:
-        assert time.monotonic() < until
-        time.sleep(0.005)
+    eventually(lambda: third.told == [1, 0])
     first.leave.set()
     assert third.inside.wait(LIMIT_S)
     third.leave.set()

@@ -26,9 +26,9 @@ from playground.ui.pace import Pace
 from playground.ui.visit import Visit, Visitors
 from tests.fakes import ScriptedEngine, Step, stand_in
 from tests.following import ended, follow
+from tests.patience import LIMIT_S
 
 KEYS = ("quick", "slow")
-LIMIT_S = 60.0
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,6 +15,7 @@ from playground import memory
 from playground.engines.llama import LlamaEngine
 from playground.memory import DeviceDelta, ProcessWatch
 from playground.types import ModelSpec
+from tests.patience import LIMIT_S, eventually
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 MIB = 1024 * 1024
@@ -327,10 +327,7 @@ def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, L
         return all(each.state().name in ("loading", "ready") for each in engines.values())
 
     def wait_for_both() -> bool:
-        until = time.monotonic() + 60
-        while not both():
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        eventually(both)
         return True
 
     engines = {
@@ -347,7 +344,7 @@ def test_neither_side_is_given_what_the_other_took_though_both_load_at_once(two:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(LIMIT_S)
     held = {side: each.watch_memory().read().device_peak_bytes for side, each in two.items()}
     assert held == {"left": 4_000, "right": 8_000}
 

@@ -13,6 +13,7 @@ from PIL import Image
 from playground import votes
 from tests import site
 from tests.browser import LONG_S, MARKS, REACTION_MS, answer, ask, browser, finished, playwright, setting, visit
+from tests.patience import LIMIT_S
 
 __all__ = ["browser", "visit"]
 pytestmark = MARKS
@@ -23,7 +24,7 @@ USAGE = {"prompt_tokens": 12, "answer_tokens": 20, "source": "server"}
 
 def _rows(folder: Path) -> str:
     story = site.words("Once upon a time there was a small quick model that answered first")
-    endless = site.words(" ".join(f"word{n}" for n in range(2000)), every_s=0.05)
+    endless = site.words(" ".join(f"word{n}" for n in range(2000)), every_s=0.25)
     quick = [
         {"match": "code", "events": [[0.1, "text", CODE]], "usage": USAGE},
         {"match": "think", "events": [*site.words("let me see", kind="reasoning"), [0.6, "text", "The answer is 4."]]},
@@ -347,7 +348,7 @@ def test_a_vote_that_cannot_be_written_keeps_the_buttons_and_says_so(
 
 
 def test_compare_is_the_one_public_endpoint(url: str) -> None:
-    info = httpx.get(f"{url}gradio_api/info", timeout=30, trust_env=False).json()
+    info = httpx.get(f"{url}gradio_api/info", timeout=LIMIT_S, trust_env=False).json()
     assert list(info["named_endpoints"]) == ["/compare"]
     assert info["unnamed_endpoints"] == {}
 

@@ -173,7 +173,7 @@ def test_lone_surrogates_are_replaced(visit: Callable[..., object], url: str, se
     tab = visit(url)
     choose(tab, "left", "Server that 500")
     ask_raw(tab, "a\\ud83db \\udfff c")
-    playwright.expect(tab.get_by_label("Asked")).to_contain_text("c", timeout=15_000)
+    playwright.expect(tab.get_by_label("Asked")).to_contain_text("c", timeout=LONG_S)
     failed(tab, "Internal Server Error")
     assert servers["500"].requests[-1].json["messages"][-1]["content"] == "a\ufffdb \ufffd c"
 

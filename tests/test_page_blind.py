@@ -19,6 +19,7 @@ from playground import catalog, votes
 from playground.types import SIDES
 from tests import site
 from tests.browser import LONG_S, MARKS, REACTION_MS, answer, ask, browser, finished, playwright, visit
+from tests.patience import LIMIT_S
 from tests.tap import Tap, tapped
 
 __all__ = ["browser", "visit"]
@@ -28,6 +29,10 @@ KESTREL, MARLIN = "Kestrel9 Nimbus", "Marlin4 Abyss"
 GIVEAWAYS = ("kestrel", "nimbus", "marlin", "abyss", "acme", "unpacking", "ponder", "burned", "4716253", "9053817",
              "cannot see", "kestrel_stop")  # fmt: skip
 """Names, keys, sources, stages of loading, thoughts, errors, notices, counts: in lower case."""
+
+
+SILENCE = [36_000, "text", "at last."]
+"""What comes after it is not waited for: somebody stops the answer."""
 
 
 def _rows(folder: Path) -> str:
@@ -48,9 +53,9 @@ def _rows(folder: Path) -> str:
     breaker = [
         at_length,
         {"match": "break", "events": [[0.1, "text", "I begin"]], "error": "acme's board burned down."},
-        {"match": "quick", "events": site.words("Red it is, and slowly.", every_s=0.15)},
+        {"match": "quick", "events": [[0.1, "text", "Red it is, and slowly"], SILENCE]},
         {"match": "name yourself", "events": site.words("I am Marlin4, at your service.")},
-        {"match": "run on", "events": site.words(" ".join(f"word{n}" for n in range(900)), every_s=0.05)},
+        {"match": "run on", "events": [*site.words("word1 word2 word3"), SILENCE]},
         {
             "match": "", "events": site.words("Light is bent, says the other."),
             "usage": {"answer_tokens": 9053817, "source": "server"},
@@ -262,10 +267,10 @@ def test_a_failed_side_and_a_new_pair_tell_nothing_either(
 def test_no_address_of_a_blind_app_names_a_model(line: tuple[str, Tap]) -> None:
     url, _ = line
     for path in ("", "config", "gradio_api/info", "gradio_api/startup-events"):
-        reply = httpx.get(f"{url}{path}", timeout=30, trust_env=False)
+        reply = httpx.get(f"{url}{path}", timeout=LIMIT_S, trust_env=False)
         assert given_away(reply.content) == [], path
-    assert httpx.get(f"{url}gradio_api/info", timeout=30, trust_env=False).json()["named_endpoints"] == {}
-    config = httpx.get(f"{url}config", timeout=30, trust_env=False).text
+    assert httpx.get(f"{url}gradio_api/info", timeout=LIMIT_S, trust_env=False).json()["named_endpoints"] == {}
+    config = httpx.get(f"{url}config", timeout=LIMIT_S, trust_env=False).text
     assert [spec.key for spec in catalog.load() if spec.key in config or spec.title in config] == []
 
 
@@ -364,11 +369,13 @@ def test_both_answers_are_shown_when_both_are_done(visit: Callable[..., object],
     url, tap = open_line
     tab = visit(url)
     _option(tab, "Show both when both are done")
+    tab.get_by_label("Together", exact=True).check()
     mark = tap.mark()
     ask(tab, "Be quick.")
     playwright.expect(answer(tab, "left")).to_contain_text("at work", timeout=LONG_S)
-    tab.wait_for_timeout(400)
+    tab.wait_for_timeout(REACTION_MS)
     assert b"quickly" not in tap.received(mark), "the quick one is held back"
+    tab.get_by_role("button", name="Stop right").click()
     finished(tab)
     playwright.expect(answer(tab, "left")).to_contain_text("quickly said")
     playwright.expect(answer(tab, "right")).to_contain_text("slowly")
@@ -379,6 +386,7 @@ def test_an_early_vote_stops_the_loser_and_says_that_it_does_not_count(
 ) -> None:
     tab = visit(open_line[0])
     _option(tab, "Vote early")
+    tab.get_by_label("Together", exact=True).check()
     ask(tab, "Please run on.")
     playwright.expect(answer(tab, "right")).to_contain_text("word3", timeout=LONG_S)
     playwright.expect(answer(tab, "left")).to_contain_text("blue", timeout=LONG_S)

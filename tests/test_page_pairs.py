@@ -15,6 +15,7 @@ from tests import site
 from tests.badserver import DONE, STOP, BadServer, Request, event, sse, text
 from tests.browser import LONG_S, MARKS, answer, ask, browser, finished, visit
 from tests.hubserver import Hub, serving
+from tests.patience import eventually
 
 __all__ = ["browser", "visit"]
 pytestmark = MARKS
@@ -68,6 +69,13 @@ def becomes(tab, side: str, title: str) -> None:
         arg=[f"{side} model", title],
         timeout=LONG_S,
     )
+
+
+def reopened(tab) -> str:
+    """The model on the left when the page is opened anew."""
+    tab.reload()
+    tab.get_by_label("Left model", exact=True).wait_for(timeout=LONG_S)
+    return value(tab, "Left")
 
 
 def test_many_rows_stand_in_order_and_are_found_by_typing(page, visit):
@@ -156,9 +164,7 @@ def test_a_page_that_is_opened_after_the_hub_has_answered_begins_with_its_pair(t
         becomes(tab, "Left", "SmolLM2 135M · 4-bit")
         assert value(tab, "Right") == "SmolLM2 135M · bf16"
         late.awake.set()
-        tab.wait_for_timeout(500)  # the answer is on its way to the app
-        tab.reload()
-        becomes(tab, "Left", expected[0])
+        eventually(lambda: reopened(tab) == expected[0])  # the answer is on its way to the app
         becomes(tab, "Right", expected[1])
         assert expected[0] != "SmolLM2 135M · 4-bit"
         assert "the best pair for" in tab.locator(".block.why").inner_text()

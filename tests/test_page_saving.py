@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from playground import votes
 from tests import site
 from tests.browser import LONG_S, MARKS, ask, browser, finished, playwright, visit
 from tests.hub import REPO, TOKEN, Hub, hub
+from tests.patience import eventually
 from tests.test_export_one import blocks
 
 __all__ = ["browser", "visit"]
@@ -50,13 +50,6 @@ def save(tab: object, label: str, folder: Path) -> Path:
 
 def line(tab: object) -> object:
     return tab.locator(".copies .note")
-
-
-def until(what: Callable[[], bool]) -> None:
-    limit_s = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < limit_s
-        time.sleep(0.1)
 
 
 def voted(tab: object, text: str) -> None:
@@ -160,7 +153,7 @@ def test_the_page_says_how_copies_go_and_the_last_votes_are_copied_when_the_app_
         tab.screenshot(path=Path(__file__).parent / "screenshots" / "copies-rejected.png", full_page=True)
 
         server.refuse_with = 0
-        until(lambda: server.rows() == 2)
+        eventually(lambda: server.rows() == 2)
         playwright.expect(line(tab)).not_to_contain_text("rejected", timeout=LONG_S)
         tab.close()
 
@@ -170,7 +163,7 @@ def test_sigterm_copies_the_votes_since_the_last_copy(
 ) -> None:
     with site.app(tmp_path, _rows(tmp_path), *PAIR, env=sync_env(server)) as address:
         tab = visit(address)
-        until(lambda: bool(server.created))
+        eventually(lambda: bool(server.created))
         voted(tab, "the last words")
         assert server.files == {}
         tab.close()
@@ -184,7 +177,7 @@ def test_an_app_whose_hub_never_answers_ends_all_the_same_and_says_what_was_not_
 ) -> None:
     with site.app(tmp_path, _rows(tmp_path), *PAIR, env=sync_env(server)) as address:
         tab = visit(address)
-        until(lambda: bool(server.created))
+        eventually(lambda: bool(server.created))
         server.go_on.clear()
         voted(tab, "kept here")
         tab.close()

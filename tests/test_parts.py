@@ -15,6 +15,7 @@ from playground.parts import Parts, Question
 from playground.settings import Settings
 from playground.types import SIDES, Comparison, Image, Message, Pacing
 from tests.hubserver import Hub, serving
+from tests.patience import LIMIT_S
 
 PICTURE = Image(b"png", "image/png", 1, 1, "ab" * 32)
 BOTH = {"left": Question("blind"), "right": Question("seeing")}
@@ -65,7 +66,7 @@ def test_a_pair_that_must_be_fetched_is_not_fetched_before_anybody_asks(tmp_path
 
 def test_a_hub_that_answers_late_gives_the_next_page_its_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(machine, "look", lambda: machine.Machine(16 * 2**30, 12 * 2**30))
-    monkeypatch.setattr(hub.Question, "LIMIT_S", 60.0)
+    monkeypatch.setattr(hub.Question, "LIMIT_S", 2 * LIMIT_S)
     with serving(Hub({}, awake=threading.Event())) as stand_in:
         environ = {"HF_ENDPOINT": stand_in.url, "HF_HUB_CACHE": str(tmp_path)}
         house = parts.assemble(Settings(cache=tmp_path, environ=environ))
@@ -82,7 +83,7 @@ def test_a_hub_that_answers_late_gives_the_next_page_its_pair(tmp_path: Path, mo
 
 
 def test_nothing_is_warmed_before_it_is_known_which_pair_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(hub.Question, "LIMIT_S", 60.0)
+    monkeypatch.setattr(hub.Question, "LIMIT_S", 2 * LIMIT_S)
     with serving(Hub({}, awake=threading.Event())) as stand_in:
         house = parts.assemble(Settings(cache=tmp_path, environ={"HF_ENDPOINT": stand_in.url}))
         warmed: list[tuple[str, ...]] = []
@@ -98,7 +99,7 @@ def test_nothing_is_warmed_before_it_is_known_which_pair_it_is(tmp_path: Path, m
         warming.join(0.3)
         assert warmed == []
         stand_in.awake.set()
-        warming.join(30)
+        warming.join(LIMIT_S)
         assert warmed == [house.to_warm()]
 
 

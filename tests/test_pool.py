@@ -15,7 +15,8 @@ from playground.errors import CatalogError, WorkerError
 from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import EngineName, EngineState, Loading, ModelSpec, Sampling
-from tests.fakes import LIMIT_S, ScriptedEngine
+from tests.fakes import ScriptedEngine
+from tests.patience import LIMIT_S
 
 
 def row(key: str, engine: EngineName = "transformers") -> ModelSpec:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,7 +19,8 @@ from playground.memory import Held
 from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import EngineState, Loading, Message, ModelSpec, Sampling
-from tests.fakes import LIMIT_S, ScriptedEngine
+from tests.fakes import ScriptedEngine
+from tests.patience import LIMIT_S, eventually
 
 GB = 1_000_000_000
 QWEN = ModelSpec("small", "Small", "llama.cpp", "s/q", repository="Qwen/Qwen3.5-9B", quantization="Q4_K_M",
@@ -97,13 +97,6 @@ class House:
             for side, key in keys.items()
         }
         return Race(entrants, "together", device=self.pool.device)
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + LIMIT_S
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from playground import catalog, cli, settings
+from tests.patience import LIMIT_S
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
@@ -57,7 +58,7 @@ def test_a_command_of_others_has_only_flags_that_its_version_knows(line: str) ->
 @pytest.mark.parametrize("line", [line for line in THEIRS if shutil.which(line.split()[0]) and "python" not in line])
 def test_where_the_program_is_installed_its_help_has_the_flags(line: str) -> None:
     words = program(line).split()
-    shown = subprocess.run([*words, "--help"], capture_output=True, text=True, timeout=120, check=False)
+    shown = subprocess.run([*words, "--help"], capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert {flag for flag in flags(line) if flag not in shown.stdout} == set()
 
 

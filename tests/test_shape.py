@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import playground
+from tests.patience import LIMIT_S
 
 PACKAGE = Path(playground.__file__).parent
 ROOT = PACKAGE.parent
@@ -186,6 +187,6 @@ def test_a_front_end_opens_without_what_it_does_not_need(module: str, absent: tu
         f"import sys, json; sys.path.insert(0, {str(ROOT)!r}); import {module}; "
         f"print(json.dumps([name for name in {absent!r} if name in sys.modules]))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == []

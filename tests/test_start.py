@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 from playground.votes import COLUMNS, VoteBook, cells
 from tests import site
+from tests.patience import LIMIT_S, eventually
 
 HEADER = cells.line(COLUMNS)
 
@@ -18,9 +18,7 @@ def test_a_row_torn_by_a_crash_is_moved_aside_at_the_start_and_told(tmp_path: Pa
     votes.write_bytes(HEADER + b"3f1c,half a ro")
     rows = site.model(tmp_path, "one", [{"match": "", "events": site.words("hello")}])
     with site.app(tmp_path, rows, "--left", "one", "--right", "one", "--votes", str(votes)):
-        until = time.monotonic() + 30
-        while votes.read_bytes() != HEADER and time.monotonic() < until:
-            time.sleep(0.1)
+        eventually(lambda: votes.read_bytes() == HEADER)
     assert votes.read_bytes() == HEADER
     assert (tmp_path / "votes.csv.torn-1").read_bytes() == b"3f1c,half a ro"
     assert "ended in the middle of a row" in (tmp_path / "app.log").read_text(encoding="utf-8")
@@ -31,7 +29,7 @@ def test_another_programs_file_is_told_at_the_start_and_left_alone(
 ) -> None:
     votes = tmp_path / "votes.csv"
     votes.write_text("name,score\nAda,3\n", encoding="utf-8")
-    VoteBook(votes).mend_beside().join(10)
+    VoteBook(votes).mend_beside().join(LIMIT_S)
     assert "name" in caplog.text
     assert votes.read_text(encoding="utf-8") == "name,score\nAda,3\n"
 
@@ -39,5 +37,5 @@ def test_another_programs_file_is_told_at_the_start_and_left_alone(
 def test_a_whole_file_is_not_worth_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     votes = tmp_path / "votes.csv"
     votes.write_bytes(HEADER)
-    VoteBook(votes).mend_beside().join(10)
+    VoteBook(votes).mend_beside().join(LIMIT_S)
     assert caplog.text == ""

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +24,7 @@ from playground.entrant import Entrant
 from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import Comparison, Message, ModelSpec, Sampling
+from tests.patience import eventually
 from tests.weights_fixture import smollm2_cache
 
 __all__ = ["smollm2_cache"]
@@ -76,13 +76,16 @@ def small_group() -> Iterator[list[str]]:
     except OSError as error:
         pytest.skip(f"no control group can be made here: {error}")
     yield ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
-    for _ in range(100):
-        try:
-            group.rmdir()
-        except OSError:  # its last process is still on its way out
-            time.sleep(0.1)
-        else:
-            return
+    eventually(lambda: removed(group))
+
+
+def removed(group: Path) -> bool:
+    """False while its last process is still on its way out."""
+    try:
+        group.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

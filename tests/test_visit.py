@@ -18,6 +18,7 @@ from playground.ui.casting import Ask
 from playground.ui.visit import UNWATCHED_S, Visit, Visitors
 from tests.fakes import ScriptedEngine, stand_in
 from tests.following import ended, follow
+from tests.patience import LIMIT_S
 
 ROWS = "".join(
     f'[[model]]\nkey = "{key}"\ntitle = "{key.title()}"\nengine = "openai"\nbase_url = "http://example.invalid"\n'
@@ -135,8 +136,8 @@ def test_when_no_page_follows_any_more_the_work_stops_and_the_tab_can_ask_again(
         if now.left.text and now.right.text:
             break
     now_s = UNWATCHED_S + 1
-    assert quick.aborted.wait(20)
-    assert slow.aborted.wait(20)
+    assert quick.aborted.wait(LIMIT_S)
+    assert slow.aborted.wait(LIMIT_S)
     assert ended(visit).left.status == "stopped"
     visit.start(asking("Second?"))
     visit.stop()

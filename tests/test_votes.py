@@ -35,6 +35,7 @@ from playground.types import (
 )
 from playground.votes import VoteBook, book
 from tests.fakes import answer, comparison
+from tests.patience import LIMIT_S
 
 SPECS = {
     "left": ModelSpec("small", "Small", "llama.cpp", revision="r1", quantization="Q4_1", thinking=True),
@@ -318,7 +319,7 @@ def child(code: str, *args: object, **about: Any) -> subprocess.Popen[str]:
 
 
 def said_by(process: subprocess.Popen[str]) -> str:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 0, err
     return out.strip()
 

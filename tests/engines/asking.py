@@ -12,6 +12,7 @@ from playground.engines.client import ChatClient, Timeouts
 from playground.errors import EngineError
 from playground.types import Delta, Event, Finished, Message, Sampling
 from tests.badserver import DONE, STOP, BadServer, Script, event, sse, text
+from tests.patience import LIMIT_S
 
 ASK = [Message("user", "Hello?")]
 PLAIN = Sampling()
@@ -21,10 +22,10 @@ ANSWER: Script = [sse(), ("send", event(text("Hi")) + STOP + DONE)]
 
 @contextmanager
 def asked(
-    *scripts: Script, stall_s: float = 20.0, api_key: str | None = None, **about: object
+    *scripts: Script, stall_s: float = LIMIT_S, api_key: str | None = None, **about: object
 ) -> Iterator[tuple[BadServer, ChatClient]]:
     with BadServer(*scripts) as server:
-        client = ChatClient(server.url, api_key=api_key, timeouts=Timeouts(5, stall_s), name="Tiny", **about)  # type: ignore[arg-type]
+        client = ChatClient(server.url, api_key=api_key, timeouts=Timeouts(LIMIT_S, stall_s), name="Tiny", **about)  # type: ignore[arg-type]
         try:
             yield server, client
         finally:

@@ -9,6 +9,7 @@ from playground.errors import RefusedError, TooLongError
 from playground.types import Busy, Delta, Finished, Image, Memory, Message, ModelSpec, Sampling, Sent, Usage
 from tests.badserver import DONE, STOP, BadServer, event, sse, text
 from tests.engines.asking import ANSWER, ASK, SECRET, asked, events, failure, in_thread, last, said, status
+from tests.patience import LIMIT_S
 
 # --- what comes out --------------------------------------------------------------------------------------------------
 
@@ -181,9 +182,9 @@ def test_waiting_to_ask_again_can_be_stopped() -> None:
     with asked(status(429, b"", **{"Retry-After": "25"})) as (server, client):
         stream = client.stream("tiny", ASK, Sampling())
         ended = in_thread(lambda: list(stream))
-        assert server.came.acquire(timeout=5)
+        assert server.came.acquire(timeout=LIMIT_S)
         stream.close()
-        assert ended.wait(5)
+        assert ended.wait(LIMIT_S)
 
 
 # --- the engine ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from playground.errors import EngineError, StreamError, UnreachableError
 from playground.types import Sampling
 from tests.badserver import DONE, STOP, Script, event, sse, text
 from tests.engines.asking import ANSWER, ASK, SECRET, asked, events, failure, in_thread, said, status
+from tests.patience import LIMIT_S
 
 # --- stopping --------------------------------------------------------------------------------------------------------
 
@@ -23,18 +24,18 @@ def test_closing_while_text_streams_ends_the_wait_and_the_server_sees_it() -> No
         ended = in_thread(lambda: list(stream))
         assert not ended.wait(0.1)
         stream.close()
-        assert ended.wait(5)
-        assert server.requests[0].gone.wait(5)
+        assert ended.wait(LIMIT_S)
+        assert server.requests[0].gone.wait(LIMIT_S)
 
 
 def test_closing_before_the_first_byte_ends_the_wait_and_the_server_sees_it() -> None:
     with asked([("hang",)]) as (server, client):
         stream = client.stream("tiny", ASK, Sampling())
         ended = in_thread(lambda: list(stream))
-        assert server.came.acquire(timeout=5)
+        assert server.came.acquire(timeout=LIMIT_S)
         stream.close()
-        assert ended.wait(5)
-        assert server.requests[0].gone.wait(5)
+        assert ended.wait(LIMIT_S)
+        assert server.requests[0].gone.wait(LIMIT_S)
 
 
 def test_closing_between_two_events_ends_the_work_without_another_read() -> None:
@@ -43,7 +44,7 @@ def test_closing_between_two_events_ends_the_work_without_another_read() -> None
         next(stream), next(stream)
         stream.close()
         stream.close()
-        assert server.requests[0].gone.wait(5)
+        assert server.requests[0].gone.wait(LIMIT_S)
         assert list(stream) == []
 
 
@@ -60,7 +61,7 @@ def test_a_stream_that_is_dropped_ends_the_work() -> None:
         stream = client.stream("tiny", ASK, Sampling())
         next(stream), next(stream)
         del stream
-        assert server.requests[0].gone.wait(5)
+        assert server.requests[0].gone.wait(LIMIT_S)
 
 
 def test_closing_the_client_ends_every_stream_and_it_can_be_used_again() -> None:
@@ -74,9 +75,9 @@ def test_closing_the_client_ends_every_stream_and_it_can_be_used_again() -> None
                 caught.append(error)
 
         ended = in_thread(read)
-        assert server.came.acquire(timeout=5)
+        assert server.came.acquire(timeout=LIMIT_S)
         client.close()
-        assert ended.wait(5)
+        assert ended.wait(LIMIT_S)
         assert isinstance(caught[0], StreamError)
         assert said(events(client)) == "Hi"
 
@@ -85,7 +86,7 @@ def test_many_streams_run_at_once() -> None:
     with asked([sse(), ("wait", 0.2), ("send", event(text("Hi")) + STOP)]) as (_, client):
         found: list[str] = []
         ended = [in_thread(lambda: found.append(said(events(client)))) for _ in range(40)]
-        assert all(each.wait(20) for each in ended)
+        assert all(each.wait(LIMIT_S) for each in ended)
     assert found == ["Hi"] * 40
 
 

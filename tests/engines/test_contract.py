@@ -34,10 +34,10 @@ from playground.types import (
     other,
 )
 from tests.engines.houses import HOUSES, LONG, SHORT, House
+from tests.patience import LIMIT_S, eventually
 from tests.weights_fixture import smollm2_cache
 
 __all__ = ["smollm2_cache"]
-LIMIT_S = 120
 """Generous: other programs may have the machine, and a model may have to load first."""
 BRIEF = Sampling(temperature=0.0, max_tokens=16)
 ENDLESS = Sampling(temperature=0.0, max_tokens=6000)
@@ -200,7 +200,7 @@ def test_the_request_waits_for_the_first_next_and_a_stream_closed_before_never_a
 
 def test_closing_from_another_thread_ends_the_iteration_and_stops_the_work(house: House, engine: Engine) -> None:
     stream, reader = under_way(engine)
-    assert house.busy()
+    eventually(house.busy)
     stream.close()
     assert reader.ended()
     assert reader.error is None

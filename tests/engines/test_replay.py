@@ -11,6 +11,7 @@ import pytest
 from playground.engines.replay import ReplayEngine
 from playground.errors import EngineError, RefusedError, StreamError
 from playground.types import Delta, Finished, Loading, Message, ModelSpec, Sampling, Sent, Usage
+from tests.patience import LIMIT_S
 
 HELLO = {"match": "", "events": [[0.0, "reasoning", "Hm"], [0.02, "text", "Hello"]], "usage": {"answer_tokens": 1}}
 
@@ -61,7 +62,7 @@ def test_closing_wakes_a_stream_that_waits(tmp_path: Path) -> None:
     reader = threading.Thread(target=lambda: list(stream))
     reader.start()
     stream.close()
-    reader.join(5)
+    reader.join(LIMIT_S)
     assert not reader.is_alive()
 
 
@@ -86,7 +87,7 @@ def test_two_hundred_play_at_once(tmp_path: Path) -> None:
     for reader in readers:
         reader.start()
     for reader in readers:
-        reader.join(30)
+        reader.join(LIMIT_S)
     assert found == [17] * 200
 
 

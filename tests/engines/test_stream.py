@@ -8,8 +8,7 @@ from contextlib import suppress
 
 from playground.engines.base import Stream
 from playground.types import Delta, Event
-
-LIMIT_S = 20.0
+from tests.patience import LIMIT_S
 
 
 def test_a_stream_closed_while_it_was_yielding_lets_go_of_all_when_it_is_read_on():

@@ -9,8 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from playground.engines import worker as workers
 from playground.engines.worker import Worker, ending
 from playground.errors import WorkerError
 from tests import site
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, eventually
 
 FAKE = Path(__file__).with_name("fake_server_child.py")
 ROOT = Path(playground.__file__).parent.parent
@@ -36,15 +35,6 @@ def fake(what: str = "serves", **more: object) -> Worker:
 
 
 QUICK = watchdog.Limits(0.1, 0.1, 2, 1000)
-
-
-def eventually(true: Callable[[], bool], limit_s: float = LIMIT_S) -> bool:
-    until = time.monotonic() + limit_s
-    while time.monotonic() < until:
-        if true():
-            return True
-        time.sleep(0.05)
-    return true()
 
 
 def running(pid: int | None) -> bool:
@@ -101,7 +91,7 @@ def test_a_worker_that_hangs_is_ended_and_says_why(served: Worker):
         served.died(),
     )
     assert not served.alive()
-    assert eventually(lambda: not running(pid))
+    eventually(lambda: not running(pid))
 
 
 @posix
@@ -110,7 +100,7 @@ def test_a_worker_that_is_stopped_while_it_starts_is_given_up(monkeypatch: pytes
     worker = fake("silent")
 
     def stop() -> None:
-        assert eventually(lambda: worker.pid is not None)
+        eventually(lambda: worker.pid is not None)
         os.kill(worker.pid or 0, signal.SIGSTOP)
 
     threading.Thread(target=stop).start()
@@ -135,7 +125,7 @@ def test_only_the_tail_of_a_long_log_is_kept():
     worker = fake("talkative")
     worker.start()
     try:
-        assert eventually(lambda: worker.log(1) == ["line 299"])
+        eventually(lambda: worker.log(1) == ["line 299"])
         assert len(worker.log()) == workers.LOG_LINES
     finally:
         worker.end()
@@ -163,7 +153,7 @@ def test_ending_ends_the_server_and_all_that_it_started():
     assert len(family) == 2
     worker.end()
     worker.end()
-    assert eventually(lambda: not any(map(running, family)))
+    eventually(lambda: not any(map(running, family)))
 
 
 @posix
@@ -187,9 +177,9 @@ def test_ending_a_worker_while_it_starts_ends_the_wait():
 
     thread = threading.Thread(target=start)
     thread.start()
-    assert eventually(lambda: worker.pid is not None)
+    eventually(lambda: worker.pid is not None)
     worker.end()
-    thread.join(60)
+    thread.join(LIMIT_S)
     assert "closed while it started" in str(errors[0])
 
 
@@ -218,8 +208,8 @@ def test_no_way_of_ending_the_app_leaves_a_server_behind(way: str):
             app.communicate("\n")
         else:
             app.send_signal(getattr(signal, way))
-        app.wait(60)
-    assert eventually(lambda: not any(map(running, family + guards)))
+        app.wait(LIMIT_S)
+    eventually(lambda: not any(map(running, family + guards)))
 
 
 @pytest.mark.parametrize(
