@@ -234,7 +234,7 @@ def test_the_keyboard_alone_is_enough(visit: Callable[..., object], url: str, ho
     tab.keyboard.press("Enter")
     finished(tab)
     playwright.expect(vote_button(tab, "Tie")).to_be_enabled(timeout=LONG_S)  # a moment after the last text
-    tab.keyboard.press("3")  # the box is empty and has given the focus up
+    tab.keyboard.press("Alt+3")  # from within the box, which keeps the focus
     playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
     (row,) = stored(home, "By keyboard 1234")
     assert row["winner"] == "tie"
@@ -249,12 +249,35 @@ def test_what_is_being_written_is_never_taken_for_a_vote(visit: Callable[..., ob
     ask(tab, "Written meanwhile?")
     box = tab.get_by_label("Prompt", exact=True)
     playwright.expect(box).to_have_value("", timeout=LONG_S)  # the question has left it
-    box.press_sequentially("Then")
     finished(tab)
     playwright.expect(vote_button(tab, "Tie")).to_be_enabled(timeout=LONG_S)
-    tab.keyboard.type(" 1 or 2")
-    playwright.expect(box).to_have_value("Then 1 or 2")
+    tab.keyboard.type("2+2?")  # at once, into the empty box
+    playwright.expect(box).to_have_value("2+2?")
+    box.fill("")
+    tab.locator("body").click(position={"x": 2, "y": 300})  # beside everything
+    tab.keyboard.type("4 or 2?")
+    playwright.expect(box).to_have_value("4 or 2?")
     assert stored(home, "Written meanwhile?") == []
+
+
+@pytest.mark.parametrize("way", ["escape", "focus"])
+def test_a_digit_votes_after_escape_or_on_the_vote_buttons_which_show_it(
+    visit: Callable[..., object], url: str, home: Path, way: str
+) -> None:
+    tab = visit(url)
+    ask(tab, f"By {way}?")
+    finished(tab)
+    playwright.expect(vote_button(tab, "Tie")).to_be_enabled(timeout=LONG_S)
+    shown = "getComputedStyle(document.querySelector('.vote-right'), '::after').content"
+    assert tab.evaluate(shown) == '"Alt 2"'
+    if way == "escape":
+        tab.keyboard.press("Escape")
+    else:
+        vote_button(tab, "Left is better").focus()
+    assert tab.evaluate(shown) == '"2"'
+    tab.keyboard.press("2")
+    playwright.expect(tab.get_by_text("Thank you.")).to_be_visible(timeout=LONG_S)
+    assert [row["winner"] for row in stored(home, f"By {way}?")] == ["model_b"]
 
 
 def test_a_model_is_found_by_what_is_typed_into_a_picker(visit: Callable[..., object], url: str) -> None:

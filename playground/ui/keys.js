@@ -1,19 +1,24 @@
-// Keys 1 to 4 vote when no field has the focus. The buttons decide whether a vote is possible.
-const TYPED = "input:not([type=checkbox], [type=radio]), textarea, [contenteditable=true], [role=listbox]";
+// Alt+1 to Alt+4 vote anywhere. The bare digits do so only where nobody can have meant to write: after Escape, or with
+// the focus on the vote buttons, which then show them. The buttons decide whether a vote is possible.
 const BOX = ".prompt textarea";
+const DIGITS = ["Digit1", "Digit2", "Digit3", "Digit4"]; // the key, not the sign: Alt types another one in many layouts
+const digitsVote = (on) => document.body.classList.toggle("digits-vote", on);
 document.addEventListener("keydown", (event) => {
-  if (event.target.closest?.(TYPED) || event.ctrlKey || event.metaKey || event.altKey) return;
-  const button = document.querySelectorAll("button.vote-button")[["1", "2", "3", "4"].indexOf(event.key)];
-  if (button && !button.disabled) button.click();
-  // what is typed elsewhere goes into the box, which gave the focus up
-  else if (event.key.length === 1 && event.key !== " " && event.target === document.body) document.querySelector(BOX)?.focus();
+  const { code, ctrlKey, metaKey, altKey, shiftKey, target } = event;
+  if (event.key === "Escape") {
+    document.activeElement?.blur();
+    return digitsVote(true);
+  }
+  if (ctrlKey || metaKey || shiftKey || event.getModifierState("AltGraph")) return;
+  const button = document.querySelectorAll("button.vote-button")[DIGITS.indexOf(code)];
+  if (button && (altKey || document.body.classList.contains("digits-vote"))) {
+    event.preventDefault();
+    if (!button.disabled) button.click();
+  } else if (!altKey && event.key.length === 1 && event.key !== " " && target === document.body) {
+    document.querySelector(BOX)?.focus(); // what is typed elsewhere goes into the box
+  }
 });
-// When a vote becomes possible, a box in which nothing is written gives the focus up, so that the keys vote.
-new MutationObserver((changes) => {
-  if (!changes.some(({ target }) => target.matches("button.vote-button:not(:disabled)"))) return;
-  const focused = document.activeElement;
-  if (focused?.matches(BOX) && !focused.value) focused.blur();
-}).observe(document.documentElement, { subtree: true, attributeFilter: ["disabled"] });
+document.addEventListener("focusin", ({ target }) => digitsVote(Boolean(target.closest?.(".vote"))));
 // Whoever clicks a picker may type at once what to look for.
 document.addEventListener("click", (event) => {
   if (event.target.matches?.(".pick input")) event.target.select();
