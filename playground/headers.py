@@ -19,7 +19,7 @@ KINDS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q"
 """GGUF's values of one size, by their number in the format; 8 is a text, 9 a list."""
 
 LISTED = 1_000
-"""Lists of more numbers are of a vocabulary, 250,000 long, and only counted, like lists of texts: they would be kept."""
+"""Lists of more numbers are of a vocabulary, 250,000 long; like lists of texts, they are counted and not kept."""
 
 
 def weights_bytes(path: Path) -> int | None:

@@ -300,11 +300,13 @@ class LocalEngine(ABC):
                 raise PromptError(f"{self._name} {asking.BLIND_TO_IMAGES}")
             with worker.watched(self.hang_limits, inner.close) as watching:
                 self._fits(self._asked(messages), counting)
+                ended = False
                 for event in inner:
                     watching.beat()
-                    self._answered = self._answered or isinstance(event, Finished)
+                    ended = isinstance(event, Finished)
+                    self._answered = self._answered or ended
                     yield event
-            if not worker.alive() and (death := worker.died()):  # it hung, and its stream was closed for that
+            if not ended and (death := worker.died()):  # it hung, and its stream was closed for that
                 raise WorkerError(death)
         except RefusedError as error:
             time.sleep(0.2)  # the log is written beside the answer

@@ -16,15 +16,17 @@ import psutil
 
 from playground import memory
 
+WAITING = {psutil.STATUS_DISK_SLEEP, psutil.STATUS_TRACING_STOP}
+
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
     """What the operating system says of a process tree: CPU time so far, whether its root was stopped by a signal, and
-    whether one of its processes waits for a disk."""
+    whether one of its processes waits for a disk, or for a debugger."""
 
     cpu_s: float
     stopped: bool = False
-    waits_for_disk: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Watchdog:
         return ""
 
     def _hangs(self, now: Vitals, before: Vitals) -> bool:
-        works = not now.stopped and (now.cpu_s != before.cpu_s or now.waits_for_disk)
+        works = not now.stopped and (now.cpu_s != before.cpu_s or now.waits)
         return not works and not self._responds()
 
     def __enter__(self) -> Watchdog:

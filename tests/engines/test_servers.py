@@ -23,6 +23,7 @@ from playground.votes import rows
 from tests.badserver import DONE, STOP, BadServer, Script, event, sse, text
 from tests.engines.asking import ANSWER, ASK, SECRET, asked, events, failure, last, said, status
 from tests.engines.pieces import kept
+from tests.patience import LIMIT_S
 
 
 def answered(*scripts: Script, model: str = "tiny", sampling: Sampling = Sampling(), **about: object) -> Answer:  # noqa: B008 - frozen
@@ -64,7 +65,7 @@ def test_a_server_that_never_hangs_up_after_its_reason_is_left(monkeypatch: pyte
     monkeypatch.setattr(reading, "GRACE_S", 0.1)
     with asked([*sends(event(text("Hi")) + STOP), ("hang",)]) as (server, client):
         assert said(events(client)) == "Hi"
-        assert server.requests[0].gone.wait(5)
+        assert server.requests[0].gone.wait(LIMIT_S)
 
 
 FAILING = [

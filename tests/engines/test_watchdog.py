@@ -76,8 +76,8 @@ def test_a_server_that_answers_its_probe_goes_on():
     assert Server([STOPPED] * 60, responds=True).found() is None  # it was woken meanwhile
 
 
-def test_a_server_that_waits_for_a_disk_goes_on():
-    assert Server([replace(IDLE, waits_for_disk=True)] * 60).found() is None
+def test_a_server_that_waits_for_a_disk_or_a_debugger_goes_on():
+    assert Server([replace(IDLE, waits=True)] * 60).found() is None
 
 
 def test_a_server_that_works_now_and_then_goes_on():
