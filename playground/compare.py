@@ -30,6 +30,7 @@ from playground.engines.base import MemoryWatch, interfered, noticed, text_count
 from playground.entrant import Entrant, Lane
 from playground.errors import PlaygroundError, PromptError
 from playground.line import Line
+from playground.masking import mask
 from playground.types import SIDES, Answer, Comparison, Delta, Finished, Interference, Memory, Pacing, Side, other
 
 log = logging.getLogger(__name__)
@@ -259,7 +260,9 @@ class Race:
         except Exception as error:  # the edge of a thread: a bug in one side must not hurt the other
             log.exception("%s: unexpected error", lane.entrant.engine.spec.key)
             lane.failed = True
-            self._post(side, Failed(f"Something unexpected happened ({error}); the app's log has the details."))
+            self._post(
+                side, Failed(f"Something unexpected happened ({mask(str(error))}); the app's log has the details.")
+            )
 
     def _place(self, side: Side, lane: Lane) -> AbstractContextManager[object]:
         """Hold one of the places of this side's server, if it has only so many. A stopped side waits no longer."""

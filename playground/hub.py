@@ -20,6 +20,7 @@ import httpx
 
 from playground import disk
 from playground.errors import WeightsError, WorkerError
+from playground.masking import mask
 from playground.types import Loading
 
 CHILD = Path(__file__).parent / "engines" / "fetch_child.py"
@@ -180,7 +181,7 @@ def sentence(repository: str, said: str) -> str:
 def kind_of(said: str) -> tuple[str, str]:
     """Kind and detail of a failure's last line; no kind where the program itself failed."""
     kind, _, detail = said.removeprefix("hub: ").partition(" ")
-    return (kind, detail) if said.startswith("hub: ") else ("", said)
+    return (kind, mask(detail)) if said.startswith("hub: ") else ("", mask(said))
 
 
 def anywhere(repository: str, kind: str, detail: str, site: str, room: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -51,6 +52,27 @@ def mask(text: str, secrets: Iterable[str | None] = ()) -> str:
     text = _IN_URL.sub(rf"\g<name>{MASK}", text)
     text = _SHAPES.sub(MASK, text)
     return _NAMED.sub(rf"\g<name>{MASK}", text)
+
+
+def mask_logs(secrets: Iterable[str | None] = ()) -> None:
+    """Mask what goes to logs from here on: where this process writes them to now, and where Python does by itself."""
+    known = tuple(secret for secret in secrets if secret)
+    for handler in (logging.lastResort, *logging.getLogger().handlers):
+        if handler is not None:
+            inner = handler.formatter
+            handler.setFormatter(_Masked(inner.inner if isinstance(inner, _Masked) else inner, known))
+
+
+class _Masked(logging.Formatter):
+    """Writes a record as another formatter does, tracebacks included, and masks it."""
+
+    def __init__(self, inner: logging.Formatter | None, secrets: tuple[str, ...]) -> None:
+        super().__init__()
+        self.inner, self._secrets = inner, secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, masked."""
+        return mask(self.inner.format(record) if self.inner else super().format(record), self._secrets)
 
 
 @lru_cache(maxsize=64)

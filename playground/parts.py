@@ -19,6 +19,7 @@ from playground.engines.base import Engine
 from playground.engines.replay import ReplayEngine
 from playground.entrant import Entrant
 from playground.errors import EngineError, UsageError, WeightsError
+from playground.masking import mask_logs
 from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import SIDES, Comparison, Message, ModelSpec, Pacing, Prompt, Sampling, Side
@@ -154,6 +155,7 @@ class Parts:
 
 def assemble(settings: Settings) -> Parts:
     """The parts for these settings. Raises UsageError (CatalogError, LibraryError) for what the person must mend."""
+    mask_logs(settings.secrets)
     rows = catalog.load(settings.models)
 
     def present(spec: ModelSpec) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from platformdirs import user_cache_path
 APP_NAME = "side-by-side-playground"
 ROOT = Path(__file__).resolve().parent.parent
 DRAWS = ("uniform", "widest")
+_SECRET = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)\d*$", re.IGNORECASE)
 STORAGE = Path("/data")
 """Where a Space has its persistent storage, if it has any: https://huggingface.co/docs/hub/spaces-storage"""
 
@@ -67,6 +69,11 @@ class Settings:
     def sign_in(self) -> bool:
         """A Space on which visitors can sign in (`hf_oauth` in its README). Elsewhere nobody can."""
         return self.on_space and bool(self.environ.get("OAUTH_CLIENT_ID"))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values of all variables that hold a key, by their names: what no log may show."""
+        return tuple(value.strip() for name, value in self.environ.items() if _SECRET.search(name) and value.strip())
 
     def secret(self, name: str) -> str | None:
         """The value of an environment variable that holds a key, or None when it is unset or empty.

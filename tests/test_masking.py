@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import logging
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.masking import MASK, KeyFilter, mask
+from playground.masking import MASK, KeyFilter, mask, mask_logs
+from playground.settings import Settings
 
 OURS = "sk-sksecret-00112233"
 
@@ -93,3 +97,31 @@ def test_a_key_of_ours_does_not_pass_the_filter_however_it_is_split(parts: list[
 
 def test_without_a_key_nothing_is_held_back() -> None:
     assert [KeyFilter(secret).feed("sk-x") for secret in (None, "", "sk-x")] == ["sk-x"] * 3
+
+
+# --- logs ------------------------------------------------------------------------------------------------------------
+
+
+def test_logs_show_neither_our_keys_nor_what_is_shaped_like_one_nor_do_tracebacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = Settings(environ={"MY_KEY": "plain words of mine\n", "HF_TOKEN": "", "KEYBOARD": "us-english"})
+    assert settings.secrets == ("plain words of mine",)
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    monkeypatch.setattr(logging, "lastResort", logging.StreamHandler(stream))
+    for _ in range(2):  # the second time changes nothing
+        mask_logs(settings.secrets)
+    log = logging.getLogger("some.where")
+    try:
+        raise ValueError("sk-abcDEF123456 and plain words of mine")
+    except ValueError:
+        log.exception("with %s", "plain words of mine")
+    assert logging.lastResort
+    logging.lastResort.handle(log.makeRecord("x", logging.ERROR, "f", 1, "hf_%s", ("abcDEF123456",), None))
+    said = stream.getvalue()
+    assert said.startswith(f"ERROR with {MASK}\nTraceback")
+    assert f"ValueError: {MASK} and {MASK}" in said
+    assert said.endswith(f"\n{MASK}\n")

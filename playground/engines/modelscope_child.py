@@ -48,7 +48,7 @@ class Site:
         environment = settings.environment()
         endpoint = (environment.get("MODELSCOPE_ENDPOINT") or modelscope.SITE).rstrip("/")
         self.url, self.revision = f"{endpoint}/api/v1/models/{repository}/repo", revision
-        key, cookies = environment.get("MODELSCOPE_API_TOKEN"), httpx.Cookies()
+        key, cookies = environment.get("MODELSCOPE_API_TOKEN", "").strip(), httpx.Cookies()
         if key:  # older addresses read the cookie; neither is sent on to another host
             cookies.set("m_session_id", key, domain=urlsplit(endpoint).hostname or "")
         headers = {"Authorization": f"Bearer {key}"} if key else {}

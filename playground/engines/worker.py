@@ -23,6 +23,7 @@ from playground import starved
 from playground.engines import guard, watchdog
 from playground.engines.oom import OomKills
 from playground.errors import WorkerError
+from playground.masking import mask
 
 LOG_LINES = 200
 PROBE_S = 1.0
@@ -159,7 +160,7 @@ class Worker:
     def last_line(self, most: int = 300) -> str:
         """The last line that may explain something, at most that many characters."""
         said = (line.strip() for line in reversed(self.log()) if line.strip() and not NOISE.match(line))
-        return next(said, "")[:most]
+        return mask(next(said, "")[:most])
 
     def end(self) -> None:
         """End it: asked first, forced after the grace. Any thread, any number of times, also while it starts."""
