@@ -181,6 +181,19 @@ def test_a_long_paragraph_is_read_as_markdown_from_time_to_time_and_shown_as_it_
     assert "".join(stream.blocks) == render(sentence * 599)
 
 
+@pytest.mark.parametrize("head", ["", "- ", "| a | b |\n|---|---|\n| "])
+def test_what_is_dear_to_parse_waits_for_more_and_is_not_lost(head: str) -> None:
+    stream, text = MarkdownStream(), head + "`a` *b* " * 100 + "end"
+    for at in range(0, len(text), 3):
+        stream.feed(text[at : at + 3])
+        stream.refresh()
+    assert "".join(stream.blocks).count("<em>b</em>") > 90
+    stream.feed("\n- **next** " if head == "- " else "\n| **next** ")
+    stream.refresh()
+    assert "".join(stream.blocks).count("<em>b</em>") == 100
+    assert ">next<" in "".join(stream.blocks)
+
+
 def test_a_line_end_may_be_cut_in_two() -> None:
     stream = MarkdownStream()
     for piece in ("a\r", "\nb\r", "\rc\r"):

@@ -39,7 +39,7 @@ _SPECIAL = re.compile(r"[^\S ]|[\x00-\x1f\x7f-\xa0*_~`$\\<>&|#\[\]);\u2063]")
 _CLOSES = {")": "]", ";": "&", ">": "<", "]": "["}
 """What these could end they do end only where that stands open."""
 _OPENS = frozenset("*_~`$[<&")
-_STICKY = frozenset("*_~`$\\<&[]#|!/")
+_STICKY = frozenset("*_~`$\\<&[]#!/")
 """What comes after one of these may change what it means."""
 _LETTER = re.compile(r"[^\W\d_]")
 _FIRST_ITEM = re.compile(r"\n*(?:(?P<bullet>[-+*])|\d{1,9}(?P<number>[.)]))[ \t]+\S")
@@ -112,6 +112,11 @@ class _Unit:
     def append(self, text: str) -> None:
         self._new.append(text)
 
+    @property
+    def source(self) -> str:
+        """All text, with what is not shown yet."""
+        return "".join([self.text, *self._new])
+
     def refresh(self) -> None:
         new = "".join(self._new)
         if not new:
@@ -135,7 +140,11 @@ class _Unit:
         if body and body[-1] not in _STICKY and _LETTER.search(body, body.rfind("\n") + 1):
             blocks, tokens = self._render(body + _END)
             self._tokens = _count(tokens)
-            if "".join(blocks).count(_END) == 1 and _END in blocks[-1] and self._note_end(tokens):
+            ends = sum(block.count(_END) for block in blocks)
+            if not ends:  # the end is not shown, as of a cell too many
+                self.blocks = blocks
+                return
+            if ends == 1 and _END in blocks[-1] and self._note_end(tokens):
                 before, _, after = blocks[-1].partition(_END)
                 self._end, self._spaces = (before, after), text[len(body) :]
                 self.blocks = [*blocks[:-1], before + after]
@@ -259,10 +268,11 @@ class _Series:
     def refresh(self) -> None:
         if not self._new:
             return
-        text = "".join([self._last.text, self._held, *self._new])
+        source = self._last.source
+        text = "".join([source, self._held, *self._new])
         self._new.clear()
         start = 0
-        for found in self._boundary.finditer(text, max(self._last.text.rfind("\n"), 0)):
+        for found in self._boundary.finditer(text, max(source.rfind("\n"), 0)):
             self._complete(text[start : found.start() + 1])
             start = found.start() + 1
         if start:
@@ -270,7 +280,7 @@ class _Series:
         undecided = _MARKER_TO_BE.search(text, max(text.rfind("\n"), start))
         end = undecided.start() + 1 if undecided else len(text)
         self._held = text[end:]
-        self._last.append(text[start + len(self._last.text) : end])
+        self._last.append(text[start + len(self._last.source) : end])
         self._last.refresh()
         if not self._opening:
             self._opening = self._last.opening
