@@ -1,4 +1,4 @@
-"""Knows how a picture file becomes what is sent: upright, opaque, small enough, nothing hidden in it. Sends nothing.
+"""Turns a picture file into what is sent: upright, opaque, in sRGB, small enough, nothing hidden in it. Sends nothing.
 
 A picture is recognised by its content, never by its name. Of a moving one the first frame is taken.
 """
@@ -14,9 +14,13 @@ import struct
 import threading
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import PIL.Image
+import PIL.ImageChops
+import PIL.ImageCms
+import PIL.ImageMath
 
 from playground.errors import ImageError
 from playground.types import Image
@@ -44,10 +48,17 @@ _TURNS = {
 _OURS = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", re.DOTALL)
 _OTHERS = (
     (re.compile(rb"BM"), "a BMP picture"),
-    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF picture"),
-    (re.compile(rb"....ftypavi[fs]", re.DOTALL), "an AVIF picture"),
+    (re.compile(rb"II\*\0|MM\0\*|II\+\0|MM\0\+|IIRO|IIU\0|FUJIFILMCCD-RAW"), "a TIFF or raw picture"),
+    (re.compile(rb"....ftyp(avi[fs]|mif1.{4,40}?avif)", re.DOTALL), "an AVIF picture"),
     (re.compile(rb"....ftyp(he|mif|msf)", re.DOTALL), "a HEIC picture"),
+    (re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "), "a JPEG XL picture"),
+    (re.compile(rb"\0\0\0\x0cjP |\xff\x4f\xff\x51"), "a JPEG 2000 picture"),
+    (re.compile(rb"8BPS"), "a Photoshop picture"),
+    (re.compile(rb"\0\0[\x01\x02]\0"), "an icon"),
+    (re.compile(rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", re.DOTALL), "a video"),
     (re.compile(rb"%PDF"), "a PDF document"),
+    (re.compile(rb"PK\x03\x04"), "an archive or an office document"),
+    (re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE), "a web page"),
 )
 _SVG = re.compile(rb"(\xef\xbb\xbf)?\s*<(svg|\?xml.*<svg|!.*<svg)", re.DOTALL | re.IGNORECASE)
 # What Pillow's readers raise on bytes that are not what they should be; each was seen or stands in their source.
@@ -66,6 +77,11 @@ _UNREADABLE = (
     struct.error,
     zlib.error,
 )
+_CLOSE_TO_SRGB = 2
+"""A profile that moves no colour by more than this, of 255, is sRGB itself: pixels then stay as they are."""
+_MOST_UNPACKED = 1_000_000
+"""Texts and profiles of a PNG that unpack to more are left out before it is read: Pillow refuses the whole picture."""
+_MOST_TEXT = 16_000_000
 # One picture is decoded at a time: memory stays bounded, and `catch_warnings` is not safe between threads.
 _TURN = threading.Lock()
 
@@ -124,8 +140,44 @@ def _read(path: Path, name: str, max_bytes: int) -> bytes:
     return data
 
 
+def _without_bulk(data: bytes) -> bytes:
+    """A PNG without those texts and profiles that unpack to very much; anything else as it is."""
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return data
+    kept, at, text = [data[:8]], 8, 0
+    while at + 8 <= len(data):
+        size, kind = struct.unpack(">I4s", data[at : at + 8])
+        chunk = data[at : at + 12 + size]
+        unpacked = _unpacked_bytes(kind, chunk[8 : 8 + size])
+        if not unpacked or (unpacked <= _MOST_UNPACKED and text + unpacked <= _MOST_TEXT):
+            kept.append(chunk)
+            text += unpacked
+        at += 12 + size
+    return b"".join(kept) if sum(map(len, kept)) < len(data) else data
+
+
+def _unpacked_bytes(kind: bytes, body: bytes) -> int:
+    """How much the text or profile in this chunk takes, counted no further than is too much; 0 for pixels."""
+    match kind:
+        case b"tEXt":
+            return len(body)
+        case b"zTXt" | b"iCCP":
+            packed = body[body.find(b"\0") + 2 :]
+        case b"iTXt":
+            rest = body.partition(b"\0")[2]
+            if not rest[:1].strip(b"\0"):
+                return len(body)
+            packed = rest[2:].split(b"\0", 2)[-1]
+        case _:
+            return 0
+    try:
+        return len(zlib.decompressobj().decompress(packed, _MOST_UNPACKED + 1))
+    except zlib.error:
+        return len(packed)
+
+
 def _convert(data: bytes, name: str, max_side: int, max_pixels: int) -> Image:
-    with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as file:
+    with PIL.Image.open(io.BytesIO(_without_bulk(data)), formats=FORMATS) as file:
         if file.width * file.height > max_pixels:
             raise ImageError(_too_many_pixels(name, max_pixels))
         photo = file.format in ("JPEG", "MPO")
@@ -133,8 +185,12 @@ def _convert(data: bytes, name: str, max_side: int, max_pixels: int) -> Image:
         # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the final size loses nothing that could be seen.
         file.draft(None, (2 * size[0], 2 * size[1]))
         file.load()
-        turn = _turn(file)
-        picture = _opaque(_scaled(file, size))
+        turn, to_srgb = _turn(file), _to_srgb(file)
+        if to_srgb and file.mode == "CMYK":  # it cannot be made RGB without its profile
+            picture = _opaque(_scaled(to_srgb(file), size))
+        else:
+            picture = _scaled(file, size)
+            picture = _opaque(_recoloured(picture, to_srgb) if to_srgb else picture)
     if turn is not None:
         picture = picture.transpose(turn)
     picture.info.clear()
@@ -196,9 +252,69 @@ def _reduced(file: PIL.Image.Image, across: int, down: int) -> PIL.Image.Image:
 def _plain(file: PIL.Image.Image) -> PIL.Image.Image:
     """The picture as RGB, or as RGBA where anything in it may be transparent."""
     if file.mode.startswith("I"):  # 16-bit grey, which `convert` would clip instead of scale
-        return file.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+        return _plain_grey(file)
     mode = "RGBA" if file.has_transparency_data else "RGB"
     return file if file.mode == mode else file.convert(mode)
+
+
+def _plain_grey(file: PIL.Image.Image) -> PIL.Image.Image:
+    exact, clear = file.convert("I"), file.info.get("transparency")
+    grey = exact.point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    if isinstance(clear, int):  # one value is transparent
+        alpha = PIL.ImageMath.lambda_eval(
+            lambda given: given["convert"]((given["exact"] != clear) * 255, "L"), exact=exact
+        )
+        grey.putalpha(alpha)
+    return grey
+
+
+Recolour = Callable[[PIL.Image.Image], PIL.Image.Image]
+_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+
+
+def _to_srgb(file: PIL.Image.Image) -> Recolour | None:
+    """What turns the colours of this picture into those of sRGB, by the profile in it; None where they are that, or
+    where the profile is damaged or of another kind of picture."""
+    try:
+        profile = PIL.ImageCms.ImageCmsProfile(io.BytesIO(file.info.get("icc_profile") or b""))
+        mode = _MODES.get(profile.profile.xcolor_space, "")
+        if not mode or (mode == "CMYK") != (file.mode == "CMYK"):
+            return None
+        change = PIL.ImageCms.buildTransform(
+            profile,
+            PIL.ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            PIL.ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            PIL.ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+        probe = _probe().convert(mode)
+        moved = PIL.ImageChops.difference(change.apply(probe), probe.convert("RGB"))
+    except (*_UNREADABLE, PIL.ImageCms.PyCMSError):
+        return None
+    if mode != "CMYK" and all(high <= _CLOSE_TO_SRGB for high in _highest(moved)):
+        return None
+    return lambda picture: change.apply(picture if picture.mode == mode else picture.convert(mode))
+
+
+def _highest(picture: PIL.Image.Image) -> list[int]:
+    return [max(channel.getdata()) for channel in picture.split()]
+
+
+def _probe() -> PIL.Image.Image:
+    """Colours from all over RGB: nine shades of each."""
+    shades = [min(32 * n, 255) for n in range(9)]
+    picture = PIL.Image.new("RGB", (81, 9))
+    picture.putdata([(red, green, blue) for red in shades for green in shades for blue in shades])
+    return picture
+
+
+def _recoloured(picture: PIL.Image.Image, to_srgb: Recolour) -> PIL.Image.Image:
+    """The picture in other colours, as transparent as before."""
+    coloured = to_srgb(picture.convert("RGB"))
+    if picture.mode == "RGBA":
+        coloured.putalpha(picture.getchannel("A"))
+    return coloured
 
 
 def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:

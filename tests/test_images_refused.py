@@ -73,6 +73,17 @@ def test_an_svg_is_refused_with_the_way_out(tmp_path: Path, text: str) -> None:
         (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
         (b"\0\0\0\x20ftypavif\0\0\0\0", "AVIF"),
         (b"%PDF-1.7\n", "PDF"),
+        (b"\0\0\0\x1cftypheix\0\0\0\0mif1heix", "HEIC"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
+        (b"\xff\x0a\xfa\x7f\x01", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"8BPS\0\1", "Photoshop"),
+        (b"\0\0\1\0\1\0", "an icon"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", "a video"),
+        (b"\x1aE\xdf\xa3\x01", "a video"),
+        (b"PK\x03\x04\x14", "an archive"),
+        (b"\n<!DOCTYPE html><p>Not found", "a web page"),
     ],
 )
 def test_another_format_is_named_and_so_are_those_that_work(tmp_path: Path, data: bytes, what: str) -> None:
