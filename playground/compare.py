@@ -98,9 +98,10 @@ class Race:
             raise ValueError(f"a race without a {side} entrant needs the comparison that holds its answer")
         return kept.side(side)
 
-    def start(self, wanted: Callable[[], bool] = lambda: True) -> None:
-        """Begin; call it once. When `wanted` says that nobody waits for the answers any more, all work stops."""
-        _thread(self._watch, wanted, name="race").start()
+    def start(self, wanted: Callable[[], bool] = lambda: True, at_end: Callable[[], object] = lambda: None) -> None:
+        """Begin; call it once. When `wanted` says that nobody waits for the answers any more, all work stops. `at_end`
+        is called once when both sides have ended."""
+        _thread(self._watch, wanted, at_end, name="race").start()
 
     def look(self) -> Comparison:
         """The comparison as it is now; the same object until something changes. From any thread."""
@@ -160,9 +161,22 @@ class Race:
 
     # -- watcher: one thread for the race, which outlives its readers --
 
-    def _watch(self, wanted: Callable[[], bool]) -> None:
-        """Read memory until both sides have ended, and end them when nobody waits for them."""
+    def _watch(self, wanted: Callable[[], bool], at_end: Callable[[], object]) -> None:
+        """Follow the work until both sides have ended, whatever happens."""
         _thread(self._run, name="race work").start()
+        try:
+            self._follow(wanted)
+        finally:
+            for side in self._lanes if self._worked.is_set() else ():
+                self._post(
+                    side, Failed("Something unexpected happened; the app's log has the details.")
+                )  # if not final
+            self.ended.set()
+            self._changed.set()
+            at_end()
+
+    def _follow(self, wanted: Callable[[], bool]) -> None:
+        """Read memory until both sides have ended, and end them when nobody waits for them."""
         memory_at = time.monotonic() + MEMORY_EVERY_S
         while not self._worked.wait(WATCH_EVERY_S) and not self.look().final:
             if not wanted():
@@ -171,8 +185,6 @@ class Race:
                 memory_at = self._look_at_memory()
         self._worked.wait(LAST_READING_S)
         self.look()
-        self.ended.set()
-        self._changed.set()
 
     def _look_at_memory(self) -> float:
         """Read what both hold; returns when to do so next."""
@@ -219,7 +231,8 @@ class Race:
             yield
             return
         with self._device.place(
-            lambda ahead: self._post_all(sides, Held(ahead)), lambda: all(lane.stopping.is_set() for lane in lanes)
+            lambda ahead: self._post_all(sides, Held(ahead)),
+            lambda: all(lane.stopping.is_set() or lane.failed for lane in lanes),
         ):
             yield
 

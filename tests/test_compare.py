@@ -756,3 +756,18 @@ def test_memory_that_is_slow_to_read_is_read_rarely(gate: threading.Event, monke
     follow_until(shots, lambda _: time.monotonic() - began > 1.0)
     gate.set()
     assert list(shots)[-1].left.memory.peak_bytes == len(readings) == 2, readings
+
+
+def test_a_race_whose_work_breaks_down_altogether_still_ends(monkeypatch: pytest.MonkeyPatch):
+    running = race(ScriptedEngine(), ScriptedEngine(), "in_turn")
+
+    def broken() -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(running, "_run_sides", broken)
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)
+    heard = threading.Event()
+    running.start(at_end=heard.set)
+    assert heard.wait(LIMIT_S)
+    assert running.ended.is_set()
+    assert [running.look().side(side).status for side in ("left", "right")] == ["failed", "failed"]

@@ -15,6 +15,8 @@ from playground.parts import Parts
 from playground.settings import Settings
 from playground.types import SIDES, Prompt, Sampling, Side
 from playground.ui.casting import Ask
+from playground.ui.live import Feeds
+from playground.ui.pace import Pace
 from playground.ui.visit import UNWATCHED_S, Visit, Visitors
 from tests.fakes import ScriptedEngine, stand_in
 from tests.following import ended, follow
@@ -273,6 +275,60 @@ def test_nobody_votes_on_what_they_did_not_ask(house: Parts) -> None:
     with pytest.raises(VoteError, match="is not a vote"):
         visitors.of("one").vote("model_c")  # type: ignore[arg-type]  # as a program might
     assert not house.book.path.exists()
+
+
+def test_a_vote_is_for_what_the_page_shows_and_for_nothing_that_was_asked_since(house: Parts) -> None:
+    visit = with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    feeds = Feeds(Pace(), house.catalog.row)
+    visit.start(asking("First?"))
+    first = feeds.open(visit)
+    run(visit)
+    visit.start(asking("Second?"))
+    run(visit)
+    for ticket in (first, "", "guess"):  # the page has not heard of the second question yet
+        with pytest.raises(VoteError, match="asked since"):
+            visit.vote("model_a", ticket=ticket)
+    assert not house.book.path.exists()
+    visit.vote("model_b", ticket=feeds.open(visit))
+    assert [row["prompt"] for row in votes.read(house.book.path)] == ["Second?"]
+
+
+def test_a_page_that_is_loaded_again_before_it_heard_of_its_new_ticket_comes_with_the_one_before(house: Parts) -> None:
+    with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    visitors, feeds = Visitors(house), Feeds(Pace(), house.catalog.row)
+    visit = visitors.of("one")
+    visit.start(asking("First?"))
+    run(visit)
+    known = feeds.open(visit)
+    assert visitors.resume(known, "two") is visit
+    feeds.open(visit)
+    assert visitors.resume(known, "three") is visit
+    feeds.close(visit)
+    assert visitors.resume(known, "four") is None
+    assert visitors.resume("", "four") is None
+
+
+def test_a_page_can_come_and_go_while_a_vote_is_written(house: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    visit = with_engines(house, quick=ScriptedEngine("quick"), slow=ScriptedEngine("slow"))
+    visit.start(asking("First?"))
+    run(visit)
+    writing, gate = threading.Event(), threading.Event()
+    append = house.book.append
+
+    def slow_disk(*args: object) -> object:
+        writing.set()
+        assert gate.wait(60)
+        return append(*args)
+
+    monkeypatch.setattr(house.book, "append", slow_disk)
+    voting = threading.Thread(target=visit.vote, args=("tie",))
+    voting.start()
+    assert writing.wait(60)
+    with visit.watched():  # as the event loop does, which must never wait for a disk
+        assert visit.is_watched
+    gate.set()
+    voting.join()
+    assert visit.winner == "tie"
 
 
 def test_a_double_click_is_one_vote(house: Parts) -> None:

@@ -92,7 +92,7 @@ def _wire_ending(tab: Layout, parts: Parts, visitors: Visitors) -> None:
     def finish(request: gr.Request, left: str, right: str) -> Update:
         visit = visitors.of(request.session_hash)
         ended = frame.ballot(tab, parts, visit)
-        if visit.ask and visit.ask.blind:  # the state of a model would tell that it was asked
+        if parts.settings.blind or not visit.ask or visit.ask.blind:  # a model's state would tell that it was asked
             return ended
         return ended | frame.cards(tab, parts, left, right)
 
@@ -208,11 +208,11 @@ def _wire_votes(tab: Layout, parts: Parts, visitors: Visitors) -> None:
     answers = tab.answers
     shown = frame.ballot_parts(tab)
 
-    def voting(winner: Winner) -> Callable[[gr.Request, list[str], str], Update]:
-        def vote(request: gr.Request, tags: list[str], words: str) -> Update:
+    def voting(winner: Winner) -> Callable[[gr.Request, list[str], str, str], Update]:
+        def vote(request: gr.Request, tags: list[str], words: str, ticket: str) -> Update:
             visit = visitors.of(request.session_hash)
             try:
-                visit.vote(winner, booth.reason(tags or [], words or ""))
+                visit.vote(winner, booth.reason(tags or [], words or ""), ticket or "")
             except PlaygroundError as error:
                 return frame.ballot(tab, parts, visit, str(error))
             return frame.ballot(tab, parts, visit)
@@ -228,7 +228,9 @@ def _wire_votes(tab: Layout, parts: Parts, visitors: Visitors) -> None:
         return frame.ballot(tab, parts, visit)
 
     for winner, button in answers.votes.items():
-        voted = button.click(voting(winner), [answers.tags, answers.words], shown, trigger_mode="once", **PRIVATE)
+        voted = button.click(
+            voting(winner), [answers.tags, answers.words, tab.live.ticket], shown, trigger_mode="once", **PRIVATE
+        )
         voted.then(None, js=LOOK_AGAIN_JS, **PRIVATE)  # names and figures come with the vote
     answers.undo.click(undo, None, shown, trigger_mode="once", **PRIVATE)
 

@@ -11,7 +11,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (ctrlKey || metaKey || shiftKey || event.getModifierState("AltGraph")) return;
   const button = document.querySelectorAll("button.vote-button")[DIGITS.indexOf(code)];
-  if (button && (altKey || document.body.classList.contains("digits-vote"))) {
+  if (button?.offsetParent && (altKey || document.body.classList.contains("digits-vote"))) {
     event.preventDefault();
     if (!button.disabled) button.click();
   } else if (!altKey && event.key.length === 1 && event.key !== " " && target === document.body) {

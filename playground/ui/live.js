@@ -2,13 +2,13 @@
 // Gradio hears of a comparison when it begins and when it has ended, and renders nothing in between.
 window.live = (() => {
   const STORE = "side-by-side-ticket";
-  const RETRIES = 6;
+  const RETRIES = 8; // within the time that answers go on without a page
   const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const page = hex(crypto.getRandomValues(new Uint8Array(16))); // randomUUID needs https, which a home network lacks
   const root = new URL(window.gradio_config?.root || ".", location.href).pathname.replace(/\/$/, "");
   const channel = "BroadcastChannel" in window ? new BroadcastChannel("side-by-side") : null;
 
-  let ticket = "", source = null, version = 0, failures = 0, timer = 0, quietly = false;
+  let ticket = "", source = null, version = 0, failures = 0, timer = 0, quietly = false, resumed = false;
   let values = new Map(), blocks = new Map(); // what the server has said, for parts of the page that are mounted later
 
   // a browser may forbid storage; then a reload begins anew
@@ -76,8 +76,9 @@ window.live = (() => {
   }
 
   function apply(patch) {
-    const silent = version === 0 && patch.values.race === "ended"; // an earlier page has said it
+    const silent = resumed && version === 0 && patch.values.race === "ended"; // an earlier page has said it
     version = patch.version;
+    document.body.classList.remove("live-stale");
     for (const [key, value] of Object.entries(patch.values)) {
       values.set(key, value);
       if (!(silent && key === "said")) paint(key);
@@ -108,7 +109,7 @@ window.live = (() => {
       source.close();
       failures += 1;
       document.body.classList.toggle("live-lost", failures > RETRIES);
-      timer = setTimeout(connect, Math.min(500 * 2 ** failures, 10_000));
+      timer = setTimeout(connect, failures > RETRIES ? 10_000 : Math.min(500 * failures, 2_000));
     };
   }
 
@@ -126,15 +127,20 @@ window.live = (() => {
     remember(ticket);
     stop();
     version = failures = 0;
-    quietly = false;
+    quietly = resumed = false;
+    for (const name of Object.values(STATES)) delete document.body.dataset[name];
+    document.body.classList.toggle("live-stale", Boolean(ticket)); // no old answer is seen under a new question
     if (ticket) return connect();
     values = new Map();
     blocks = new Map();
-    for (const name of Object.values(STATES)) delete document.body.dataset[name];
   }
 
   /** Follow what an earlier load of this page followed, unless something new was asked meanwhile. */
-  const resume = (before) => { if (before && !ticket) follow(before); };
+  function resume(before) {
+    if (!before || ticket) return;
+    follow(before);
+    resumed = true;
+  }
 
   /** Ask once more for what has changed since the end, as after a vote. */
   function refresh() {
@@ -154,7 +160,9 @@ window.live = (() => {
       });
       channel.postMessage({ ask: before });
     });
-    return taken ? "" : before;
+    if (!taken) return before;
+    remember("");
+    return "";
   }
 
   channel?.addEventListener("message", ({ data }) => {

@@ -9,6 +9,7 @@ case: fewer and larger patches. What a blind visitor may see is decided by `Visi
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -28,6 +29,8 @@ from playground.ui import show
 from playground.ui.markdown import MarkdownStream
 from playground.ui.pace import Pace
 from playground.ui.visit import Visit
+
+log = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 10.0
 """A comment line at least this often, so that no proxy takes a quiet stream for a dead one."""
@@ -110,10 +113,9 @@ class Feed:
         self.ended = False
 
     def claim(self, page: str) -> bool:
-        """Bind this comparison to the first page that asks for it; False for any other page."""
-        with self._lock:
-            self._page = self._page or page
-            return bool(page) and secrets.compare_digest(self._page.encode(), page.encode())
+        """Bind this comparison to the first page that asks for it; False for any other page. On the event loop only."""
+        self._page = self._page or page
+        return bool(page) and secrets.compare_digest(self._page.encode(), page.encode())
 
     @property
     def every_s(self) -> float | None:
@@ -122,14 +124,16 @@ class Feed:
 
     @contextmanager
     def connected(self) -> Any:
-        """Count a connection for as long as the block runs; the newest one of a page is the one that is served."""
-        with self._lock:
-            self.connection += 1
+        """Count a connection for as long as the block runs; the newest one of a page is the one that is served. On the
+        event loop only."""
+        self.connection += 1
         with self._visit.watched():
             yield self.connection
 
     def is_large(self) -> bool:
-        """Whether the next patch takes long enough to be made outside the event loop."""
+        """Whether the next patch takes long enough to be made outside the event loop, or another one is being made."""
+        if self._lock.locked():
+            return True
         now = self._visit.comparison
         if now is None:
             return False
@@ -142,8 +146,8 @@ class Feed:
         """What changed after version `since`; None when nothing did. A version of another feed counts as 0."""
         with self._lock:
             self.ended = self._visit.ended  # first: what is shown after it is final
-            if (now := self._visit.shown) is not None:
-                self._refresh(now)
+            if view := self._visit.view:
+                self._refresh(*view)
             since = since if 0 <= since <= self._version else 0
             if since == self._version:
                 return None
@@ -152,8 +156,8 @@ class Feed:
             data = orjson.dumps({"version": self._version, "values": values, "blocks": blocks})
             return Patch(self._version, data, self.ended)
 
-    def _refresh(self, now: Comparison) -> None:
-        sealed, version = self._visit.sealed, self._version + 1
+    def _refresh(self, now: Comparison, sealed: bool) -> None:
+        version = self._version + 1
         seen = (now.left, now.right, sealed)
         if seen == self._seen:
             return
@@ -199,14 +203,16 @@ class Feeds:
         with self._lock:
             self._feeds.pop(visit.ticket, None)
             self._feeds[ticket] = feed
-            visit.ticket, visit.feed = ticket, feed
+            visit.earlier_ticket, visit.ticket, visit.feed = visit.ticket, ticket, feed
+            visit.shown_as = ticket
         return ticket
 
     def close(self, visit: Visit) -> None:
         """Void the ticket of this visit."""
         with self._lock:
             self._feeds.pop(visit.ticket, None)
-            visit.ticket, visit.feed = "", None
+            visit.ticket = visit.earlier_ticket = visit.shown_as = ""
+            visit.feed = None
 
     def route(self) -> Route:
         """The route that serves patches, to stand beside Gradio's own."""
@@ -225,8 +231,13 @@ class Feeds:
             yield b"retry: %d\n\n" % RETRY_MS
             quiet_s = 0.0
             while mine == feed.connection:  # a newer connection of this page takes its place
-                large = feed.is_large()
-                patch = await asyncio.to_thread(feed.patch, since) if large else feed.patch(since)
+                try:
+                    large = feed.is_large()
+                    patch = await asyncio.to_thread(feed.patch, since) if large else feed.patch(since)
+                except Exception:  # the edge of a connection: a page that cannot be updated must still hear of the end
+                    log.exception("a page could not be updated")
+                    yield b"event: end\ndata: {}\n\n"
+                    return
                 if patch:
                     since, quiet_s = patch.version, 0.0
                     yield b"id: %d\nevent: patch\ndata: %b\n\n" % (patch.version, patch.data)

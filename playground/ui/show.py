@@ -139,7 +139,7 @@ def side_values(side: Side, answer: Answer, spec: ModelSpec | None) -> dict[str,
         "thought-label": thought_label(answer),
         "foot": foot(answer),
         "status": answer.status if answer.final else "running",
-        "source": answer.text if answer.final else "",
+        "source": asking.clean(answer.text) if answer.final else "",
     }
 
 

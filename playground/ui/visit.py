@@ -40,10 +40,11 @@ MOST_VISITS = 2_000
 class Visit:
     """One tab. Its race runs in threads of its own, as long as a page follows it; handlers stop and read it.
 
-    `ticket` opens `feed`, the page's live updates. `voter` is what its votes are signed with. `clock` never jumps, in
-    seconds. `cast` is the vote on the comparison that is shown, `last` the latest vote that was not taken back.
-    `revealed`: the models of a blind comparison are known, which no undo undoes. `rates` are those at which the hidden
-    pair was drawn.
+    `ticket` opens `feed`, the page's live updates; `earlier_ticket` may be all that a page knew when it was loaded
+    again. `shown_as` is the ticket that a vote must name, "" while nothing of a new race is shown. `voter` is what its
+    votes are signed with. `clock` never jumps, in seconds. `cast` is the vote on the comparison that is shown, `last`
+    the latest vote that was not taken back. `revealed`: the models of a blind comparison are known, which no undo
+    undoes. `rates` are those at which the hidden pair was drawn.
     """
 
     parts: Parts
@@ -52,6 +53,8 @@ class Visit:
     ask: Ask | None = None
     message: Message | None = None
     ticket: str = ""
+    earlier_ticket: str = ""
+    shown_as: str = ""
     feed: object = None
     cast: Cast | None = None
     last: Cast | None = None
@@ -62,7 +65,8 @@ class Visit:
     _race: Race | None = None
     _watchers: int = 0
     _watched_s: float = 0.0
-    _ended_s: float | None = None
+    _watching: threading.Lock = field(default_factory=threading.Lock)
+    _final: tuple[Race, float] | None = None
     _corrects: str = ""
     _pictured: bool = False
     _replaced: dict[Side, str] = field(default_factory=dict)
@@ -71,17 +75,24 @@ class Visit:
     @property
     def comparison(self) -> Comparison | None:
         """The comparison as it is now."""
-        if self._race is None:
+        race, final = self._race, self._final
+        if race is None:
             return None
-        now = self._race.look()
-        if now.final and self._ended_s is None:
-            self._ended_s = self.clock()
+        now = race.look()
+        if now.final and (final is None or final[0] is not race):
+            self._final = (race, self.clock())
         return now
+
+    @property
+    def _ended_s(self) -> float | None:
+        """When both sides of the race had ended, on the visit's clock."""
+        return self._final[1] if self._final and self._final[0] is self._race else None
 
     @property
     def ended(self) -> bool:
         """Nothing more comes by itself: both sides have ended, with their last reading of memory."""
-        return self._race is None or self._race.ended.is_set()
+        race = self._race
+        return race is None or race.ended.is_set()
 
     @property
     def update_every_s(self) -> float | None:
@@ -111,13 +122,24 @@ class Visit:
         return bool(self.cast or self._corrects)
 
     @property
+    def view(self) -> tuple[Comparison, bool] | None:
+        """The comparison as the browser may know it (there is no other way for one to get there); are names sealed?"""
+        while ask := self.ask:
+            sealed, judged = ask.blind and not self.revealed, self.judged
+            now = self.comparison
+            if self.ask is not ask:  # something else was asked meanwhile, which has a seal of its own
+                continue
+            if now is None:
+                return None
+            now = blind.sealed(now) if sealed else now
+            return (blind.withheld(now) if ask.hold and not judged else now), sealed
+        return None
+
+    @property
     def shown(self) -> Comparison | None:
-        """The comparison as the browser may know it. The only way for one to get there."""
-        now, ask = self.comparison, self.ask
-        if not (now and ask):
-            return None
-        now = blind.sealed(now) if self.sealed else now
-        return blind.withheld(now) if ask.hold and not self.judged else now
+        """The comparison as the browser may know it."""
+        view = self.view
+        return view[0] if view else None
 
     @property
     def undoable(self) -> bool:
@@ -176,12 +198,16 @@ class Visit:
             self._take(race)
 
     def _take(self, race: Race) -> None:
-        self._race, self._ended_s, self._watched_s = race, None, self.clock()
-        race.start(self._is_wanted)
+        self._race, self._watched_s, self.shown_as = race, self.clock(), ""
+        race.start(self._is_wanted, lambda: self.comparison)
 
     def _is_wanted(self) -> bool:
         """A page follows the race, or did a moment ago."""
         return self._watchers > 0 or self.clock() - self._watched_s < UNWATCHED_S
+
+    def has_ticket(self, ticket: str) -> bool:
+        """It is the page's ticket, or the one before it."""
+        return ticket in (self.ticket, self.earlier_ticket)
 
     @property
     def is_watched(self) -> bool:
@@ -191,12 +217,12 @@ class Visit:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """A page follows the race for as long as the block runs."""
-        with self._lock:
+        with self._watching:  # of its own: the other one is held while a vote is written, and the event loop comes here
             self._watchers += 1
         try:
             yield
         finally:
-            with self._lock:
+            with self._watching:
                 self._watchers -= 1
                 self._watched_s = self.clock()
 
@@ -207,10 +233,13 @@ class Visit:
 
     # -- voting --
 
-    def vote(self, winner: Winner, reason: str = "") -> Receipt:
+    def vote(self, winner: Winner, reason: str = "", ticket: str | None = None) -> Receipt:
         """Store the vote on the comparison that is shown; then, and not before, the models of a blind one are known.
-        A vote on unfinished answers stops the loser. Raises VoteError, and then nothing was stored."""
+        A vote on unfinished answers stops the loser. `ticket` is that of what the page shows, None for programs without
+        a page. Raises VoteError, and then nothing was stored."""
         with self._lock:
+            if ticket is not None and not (ticket and ticket == self.shown_as):
+                raise VoteError("Something else has been asked since. Look at the new answers, then vote.")
             ask, message, now, shown = self.ask, self.message, self.comparison, self.shown
             if not (ask and message and now and shown):
                 raise VoteError("There is nothing to vote on yet. Ask something first.")
@@ -323,7 +352,7 @@ class Visitors:
         """The visit with that ticket, which from now on belongs to this session: its page was loaded again. None where
         there is none, a page still follows it, or the session has asked something already."""
         with self._lock:
-            found = next((each for each in self._visits.items() if ticket and each[1].ticket == ticket), None)
+            found = next((each for each in self._visits.items() if ticket and each[1].has_ticket(ticket)), None)
             new = self._visits.get(session or "")
             if not (found and session) or found[1].is_watched or (new and new.ask):
                 return None
