@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 import uvicorn
@@ -40,7 +40,12 @@ def prefixed(target: str, path: str) -> Iterator[str]:
         kept = {name: value for name, value in answer.headers.items() if name not in _OF_ONE_HOP}
         return StreamingResponse(body(), answer.status_code, kept)
 
-    app = Starlette(routes=[Route(path + "/{rest:path}", forward, methods=["GET", "POST", "HEAD"])])
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with client:
+            yield
+
+    app = Starlette(lifespan=lifespan, routes=[Route(path + "/{rest:path}", forward, methods=["GET", "POST", "HEAD"])])
     port = site.free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)
