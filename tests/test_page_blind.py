@@ -157,8 +157,11 @@ def test_with_sides_swapped_the_same_answers_arrive_as_the_same_bytes(
         for _ in range(16):
             if all(len(runs) >= 2 for runs in seen.values()):
                 break
+            before = line[1].mark()
             tab = visit(line[0])
-            tab.wait_for_load_state("networkidle")  # what a page asks for when it is opened has come
+            while b'"process_completed"' not in line[1].received(before):  # what a page asks for when it is opened
+                tab.wait_for_timeout(50)
+            tab.wait_for_timeout(REACTION_MS)
             mark = line[1].mark()
             ask(tab, "Why is the sky blue?")
             finished(tab)

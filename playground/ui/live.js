@@ -130,9 +130,19 @@ window.live = (() => {
     quietly = resumed = false;
     for (const name of Object.values(STATES)) delete document.body.dataset[name];
     document.body.classList.toggle("live-stale", Boolean(ticket)); // no old answer is seen under a new question
-    if (ticket) return connect();
+    clear();
+    if (ticket) connect();
+  }
+
+  /** Take the last comparison off the page, hidden parts too: nothing of a revealed pair stays beside the next one. */
+  function clear() {
     values = new Map();
     blocks = new Map();
+    for (const place of document.querySelectorAll("[data-live], [data-blocks]")) place.replaceChildren();
+    for (const cell of document.querySelectorAll("[data-cell]")) {
+      cell.removeAttribute("title");
+      for (const part of cell.querySelectorAll("b, small")) part.replaceChildren();
+    }
   }
 
   /** Follow what an earlier load of this page followed, unless something new was asked meanwhile. */
