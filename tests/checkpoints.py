@@ -24,7 +24,8 @@ def save(folder: Path, model: str, config: Any, *, sees: bool = False, endless: 
     made = getattr(transformers, model)(config).to(torch.bfloat16)
     if endless:
         with torch.no_grad():
-            made.get_output_embeddings().weight[_unsaid()] = 0  # a token with the score 0 always has likelier ones
+            rows = made.get_output_embeddings().weight
+            rows[[n for n in range(len(rows)) if n not in _words()]] = 0  # with the score 0 others are always likelier
     made.save_pretrained(folder)
     left_out = {"config.json", "generation_config.json", "model.safetensors"}
     for path in READS.iterdir():
@@ -37,10 +38,11 @@ def save(folder: Path, model: str, config: Any, *, sees: bool = False, endless: 
     return folder
 
 
-def _unsaid() -> list[int]:
-    """Tokens that end an answer, or are pieces of a character, of which nothing is shown until it is whole."""
+def _words() -> set[int]:
+    """Tokens of letters: no end of an answer, no piece of a character (nothing is shown until it is whole), and none
+    of those that a model has room for and its tokenizer does not know."""
     vocabulary = json.loads((READS / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
-    return [number for token, number in vocabulary.items() if not (token.isascii() and token.isalpha())]
+    return {number for token, number in vocabulary.items() if token.isascii() and token.isalpha()}
 
 
 def qwen3_5(**text: Any) -> Any:

@@ -1,5 +1,5 @@
 // Alt+1 to Alt+4 vote anywhere. The bare digits do so only where nobody can have meant to write: after Escape, or with
-// the focus on the vote buttons, which then show them. The buttons decide whether a vote is possible.
+// the focus on the vote buttons or a reason's box, when the buttons show them. The buttons decide whether a vote is possible.
 const BOX = ".prompt textarea";
 const DIGITS = ["Digit1", "Digit2", "Digit3", "Digit4"]; // the key, not the sign: Alt types another one in many layouts
 const digitsVote = (on) => document.body.classList.toggle("digits-vote", on);
@@ -18,7 +18,7 @@ document.addEventListener("keydown", (event) => {
     document.querySelector(BOX)?.focus(); // what is typed elsewhere goes into the box
   }
 });
-document.addEventListener("focusin", ({ target }) => digitsVote(Boolean(target.closest?.(".vote"))));
+document.addEventListener("focusin", ({ target }) => digitsVote(Boolean(target.closest?.(".vote, .tags [type=checkbox]"))));
 // Whoever clicks a picker may type at once what to look for.
 document.addEventListener("click", (event) => {
   if (event.target.matches?.(".pick input")) event.target.select();

@@ -376,7 +376,7 @@ def test_a_worker_killed_in_mid_answer_fails_its_side_and_the_other_finishes(
             killed = True
     assert (now.left.status, now.right.status) == ("failed", "done")
     assert "killed by signal 9" in now.left.error
-    assert "choose a smaller or a 4-bit model" in now.left.error
+    assert "by another program" in now.left.error  # as it was: want of memory is said only where the kernel tells of it
     assert "Ask again" in now.left.error
     assert now.left.text
     assert_whole(now.right)

@@ -17,7 +17,7 @@ from playground.engines.replay import ReplayEngine
 from playground.engines.serve import TransformersEngine
 from playground.entrant import Entrant
 from playground.errors import PromptError
-from playground.types import Answer, Delta, Finished, Image, Message, ModelSpec, Sampling
+from playground.types import Answer, Finished, Image, Message, ModelSpec, Sampling
 from tests import checkpoints
 from tests.weights_fixture import Q4, smollm2_cache
 
@@ -178,10 +178,3 @@ def test_where_a_gpu_is_lent_the_same_holds(checkpoint: Path, tmp_path: Path):
         else:
             assert_told(answer)
         engine.close()
-
-
-def test_a_chunk_of_a_completion_is_read():
-    from playground.engines.chunks import Chunks
-
-    read = Chunks().read('{"choices":[{"text":"Paris","index":0,"finish_reason":null}]}', 1.0)
-    assert read == [Delta("Paris", 1.0)]
