@@ -31,6 +31,8 @@ MOST_AT_ONCE = 80
 """Threads for handlers. None of them waits for an answer."""
 QUEUE_POLL_S = 0.05
 """Between two looks of Gradio's queue for work. At Gradio's own millisecond an idle app takes a tenth of a core."""
+PROGRESS_POLL_S = 1.0
+"""Between two looks for bars of `gr.Progress`, of which there are none; Gradio looks a hundred times a second."""
 MOST_WAITING = 500
 LARGEST_UPLOAD = "25mb"
 DAY_S = 86_400
@@ -83,6 +85,7 @@ def build(parts: Parts) -> Page:
         _quiet(blocks, gr.Timer(active=False))
     blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=MOST_AT_ONCE)
     blocks._queue.sleep_when_free = QUEUE_POLL_S  # there is no public setting
+    blocks._queue.progress_update_sleep_when_free = PROGRESS_POLL_S
     return Page(blocks, [feeds.route()])
 
 
