@@ -169,6 +169,7 @@ def cores(browser: Browser, root: psutil.Process, rounds: int, per_s: float | No
                 ask(tab, "Go on.")
                 tab.get_by_text("word30 ").first.wait_for(timeout=WAIT_MS)
                 busy = over(SECONDS, root, app)
+                tab.locator("body[data-race=ended]").wait_for(timeout=WAIT_MS)  # or it runs on while the next is idle
                 tab.close()
                 for key, value in zip(found, (*idle, *busy), strict=True):
                     found[key].append(value)

@@ -145,6 +145,26 @@ def test_when_nothing_changes_nothing_is_sent(house: Parts) -> None:
     ended(visit)
 
 
+def test_figures_are_sent_four_times_a_second_and_none_is_left_behind(house: Parts) -> None:
+    gate, now_s = threading.Event(), [100.0]
+    visit = visit_of(house, [(0.0, "Hello"), gate, *[(0.002, " you")] * 20, gate])
+    feed, page = Feed(visit, house.catalog.row, clock=lambda: now_s[0]), Page()
+    for now in follow(visit):
+        poll(feed, page)
+        if now.left.text and now.right.text:
+            break
+    now_s[0] += 0.25
+    poll(feed, page)
+    cells = {key: value for key, value in page.values.items() if key.startswith("cell.")}
+    gate.set()
+    for now in follow(visit):
+        if not now.final:
+            poll(feed, page)
+            assert {key: page.values[key] for key in cells} == cells  # the clock stands, and so do the figures
+    assert poll(feed, page)
+    assert {key: page.values[key] for key in cells} != cells
+
+
 def test_a_side_that_has_ended_is_not_rendered_again(house: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
     visit = visit_of(house, [(0.0, "Hello")], [(0.0, "a"), gate, *[(0.002, "b")] * 50])

@@ -73,6 +73,7 @@ def shows(tab: object, side: str, html: str) -> bool:
           for (const block of document.querySelectorAll(`.answer.${side} .answer-body > .markdown > div`))
             shown.append(...block.cloneNode(true).childNodes);
           whole.innerHTML = html;
+          shown.normalize();  // a long text is several nodes
           return shown.isEqualNode(whole);
         }""",
         [side, html],
@@ -84,6 +85,42 @@ def test_what_is_shown_at_the_end_is_one_render_of_the_whole(visit: Callable[...
     ask(tab, "Markdown, please.")
     finished(tab)
     assert [shows(tab, side, render(MARKDOWN)) for side in SIDES] == [True, True]
+
+
+GROWTHS = {
+    "a word": ["<p>one</p>", "<p>one two</p>", "<p>one two three &amp; <em>four</em></p>"],
+    "a long text": ["<p>" + "word " * n + "</p>" for n in (1, 50, 120, 300, 301, 20)],
+    "a mark that closes": ["<p>a **b</p>", "<p>a <strong>b</strong></p>", "<p>a <strong>b</strong> c</p>", "<p>a</p>"],
+    "a list": [
+        "<ul><li>" + "long " * 60 + "</li></ul>",
+        "<ul><li>" + "long " * 90 + "</li><li>b</li></ul><p>c</p>",
+        "<ul><li>" + "long " * 90 + "</li><li>b</li><li>d <b>e</b> f</li></ul>",
+    ],
+    "another kind": ["<p>| a | b |</p>", "<table><tr><th>a</th><th>b</th></tr></table>", "", "text", "<hr>text"],
+    "attributes": ['<ol start="2"><li>a</li></ol>', '<ol start="3"><li>a</li></ol>', '<p class="b">a</p>', "<p>a</p>"],
+}
+
+
+@pytest.mark.parametrize("texts", GROWTHS.values(), ids=GROWTHS.keys())
+def test_a_block_that_changes_is_what_a_new_one_would_be(
+    visit: Callable[..., object], url: str, texts: list[str]
+) -> None:
+    tab = visit(url)
+    shown = tab.evaluate(
+        """(texts) => texts.map((html) => {
+          const [place, whole, template] = ["div", "div", "template"].map((name) => document.createElement(name));
+          place.id = "morphed";
+          document.querySelector("#morphed") ?? document.body.append(place);
+          whole.innerHTML = template.innerHTML = html;
+          const morphed = document.querySelector("#morphed");
+          window.live.morph(morphed, template.content);
+          const once = morphed.cloneNode(true);
+          once.normalize();
+          return [once.innerHTML, whole.innerHTML];
+        })""",
+        texts,
+    )
+    assert [morphed for morphed, _ in shown] == [whole for _, whole in shown] != []
 
 
 def test_an_answer_and_its_code_are_copied_as_they_were_written(visit: Callable[..., object], url: str) -> None:

@@ -2,6 +2,7 @@
 // Gradio hears of a comparison when it begins and when it has ended, and renders nothing in between.
 window.live = (() => {
   const STORE = "side-by-side-ticket";
+  const TEXT_NODE = 200; // letters; a browser draws a whole node of text anew when it grows
   const RETRIES = 8; // within the time that answers go on without a page
   const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const page = hex(crypto.getRandomValues(new Uint8Array(16))); // randomUUID needs https, which a home network lacks
@@ -17,6 +18,15 @@ window.live = (() => {
 
   // --- what the page shows ---
 
+  const places = new Map();
+
+  /** The place of that selector. Gradio may mount a part of the page anew, so only those in the page are kept. */
+  function find(selector) {
+    let place = places.get(selector);
+    if (!place?.isConnected) places.set(selector, place = document.querySelector(selector));
+    return place;
+  }
+
   const STATES = { race: "race", sealed: "sealed", "left.status": "left", "right.status": "right" };
 
   function paintValue(key, value) {
@@ -25,19 +35,19 @@ window.live = (() => {
       return;
     }
     if (key.endsWith(".source")) {
-      const button = document.querySelector(`[data-copies="${key}"]`);
+      const button = find(`[data-copies="${key}"]`);
       if (button) button.hidden = !value;
       return;
     }
     if (key.endsWith(".thought")) {
-      const details = document.querySelector(`[data-thought="${key}"]`);
+      const details = find(`[data-thought="${key}"]`);
       if (!details) return;
       details.hidden = !value;
       details.open = value === "open";
       return;
     }
     if (key.startsWith("cell.")) {
-      const cell = document.querySelector(`[data-cell="${key}"]`);
+      const cell = find(`[data-cell="${key}"]`);
       if (!cell) return;
       const [text, unit, width, why] = value;
       const set = (place, name, now) => { if (place[name] !== now) place[name] = now; };
@@ -47,13 +57,52 @@ window.live = (() => {
       set(cell, "title", why);
       return;
     }
-    const place = document.querySelector(`[data-live="${key}"]`);
+    const place = find(`[data-live="${key}"]`);
     if (!place) return;
     if (place.innerHTML !== value) place.innerHTML = value;
   }
 
+  const template = document.createElement("template");
+
+  const isText = (node) => node?.nodeType === Node.TEXT_NODE;
+
+  /** Make the children of `place` those of `next`, and touch no more than what differs: of a paragraph that grows, the
+   *  browser then draws its last words anew and not the whole of it (benchmarks/page_cost.py). */
+  function morph(place, next) {
+    const old = place.childNodes, wanted = [...next.childNodes];
+    let seen = 0, done = 0; // of `old` and of `wanted`; a long text is several nodes of `old`
+    for (; done < wanted.length && seen < old.length; done++) {
+      const [before, after] = [old[seen], wanted[done]];
+      if (isText(before) && isText(after)) seen = morphText(old, seen, after.data);
+      else if (before.isEqualNode(after)) seen++;
+      else if (!isText(before) && before.cloneNode(false).isEqualNode(after.cloneNode(false))) {
+        morph(before, after);
+        seen++;
+      } else break;
+    }
+    while (old.length > seen) place.lastChild.remove();
+    place.append(...wanted.slice(done));
+  }
+
+  /** Make the nodes of text from `first` on say `wanted`; the index of what follows them. */
+  function morphText(nodes, first, wanted) {
+    let end = first, text = "";
+    for (; isText(nodes[end]); end++) text += nodes[end].data;
+    const last = nodes[end - 1];
+    if (text === wanted) return end;
+    if (wanted.startsWith(text)) {
+      const more = wanted.slice(text.length);
+      if (last.length < TEXT_NODE) last.appendData(more);
+      else last.after(more), end++;
+      return end;
+    }
+    while (--end > first) nodes[end].remove();
+    nodes[first].data = wanted;
+    return first + 1;
+  }
+
   function paintBlocks(key, from) {
-    const place = document.querySelector(`[data-blocks="${key}"]`);
+    const place = find(`[data-blocks="${key}"]`);
     if (!place) return;
     const known = blocks.get(key);
     if (place.children.length < from) from = 0; // the place was made anew
@@ -64,7 +113,8 @@ window.live = (() => {
         block = place.appendChild(document.createElement("div"));
         block.className = "block";
       } else if (block.html === known[index]) continue;
-      block.innerHTML = block.html = known[index];
+      block.html = template.innerHTML = known[index];
+      morph(block, template.content);
     }
   }
 
@@ -207,5 +257,5 @@ window.live = (() => {
     setTimeout(() => { button.textContent = label; }, 1_500);
   });
 
-  return { follow, resume, refresh, stored, mounted };
+  return { follow, resume, refresh, stored, mounted, morph };
 })();

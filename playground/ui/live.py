@@ -12,6 +12,7 @@ import asyncio
 import logging
 import secrets
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,8 +37,10 @@ KEEP_ALIVE_S = 10.0
 """A comment line at least this often, so that no proxy takes a quiet stream for a dead one."""
 RETRY_MS = 1_000
 """How long a browser waits before it connects again by itself."""
-ALL_FIGURES_EVERY = 8
-"""The long table of figures is rendered anew at every eighth patch: it is folded away while answers stream."""
+FIGURES_EVERY_S = 0.25
+"""Figures that change more often cannot be read, and drawing them at every patch is a third of what a patch costs."""
+ALL_FIGURES_EVERY = 4
+"""The long table of figures is rendered anew at every fourth time: it is folded away while answers stream."""
 LARGE_CHARS = 20_000
 """Above this much unrendered text a patch is made in a thread, so that the event loop serves others meanwhile."""
 HEADERS = {
@@ -98,13 +101,18 @@ class TextBlocks:
 
 
 class Feed:
-    """One comparison of one visit, as patches. Thread-safe. `specs` gives the row of a model by its key."""
+    """One comparison of one visit, as patches. Thread-safe. `specs` gives the row of a model by its key; `clock`, in
+    seconds, never jumps."""
 
-    def __init__(self, visit: Visit, specs: Callable[[str], ModelSpec]) -> None:
-        self._visit, self._specs = visit, specs
+    def __init__(
+        self, visit: Visit, specs: Callable[[str], ModelSpec], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._visit, self._specs, self._clock = visit, specs, clock
         self._lock = threading.Lock()
         self._version = 0
-        self._refreshes = 0
+        self._figures_s = -FIGURES_EVERY_S
+        self._figures_count = 0
+        self._figures_wait = False
         self._values: dict[str, tuple[int, Any]] = {}
         self._blocks = {f"{side}.{part}": TextBlocks() for side in SIDES for part in ("thought-text", "text")}
         self._seen: tuple[Answer, Answer, bool] | None = None
@@ -159,12 +167,11 @@ class Feed:
     def _refresh(self, now: Comparison, sealed: bool) -> None:
         version = self._version + 1
         seen = (now.left, now.right, sealed)
-        if seen == self._seen:
+        if seen == self._seen and not self._figures_wait:
             return
-        values = dict(show.race_values(now, sealed=sealed))
-        if now.final or self._refreshes % ALL_FIGURES_EVERY == 0:
-            values["figures"] = "" if sealed else show.all_figures(now)
-        self._refreshes += 1
+        values = show.race_values(now, sealed=sealed)
+        if not sealed:  # speed gives a model away
+            values |= self._figures(now)
         changed = [self._put(key, value, version) for key, value in values.items()]
         for side in SIDES:
             if self._seen is None or now.side(side) != self._seen[SIDES.index(side)] or now.final:
@@ -172,6 +179,18 @@ class Feed:
         self._seen = seen
         if any(changed):
             self._version = version
+
+    def _figures(self, now: Comparison) -> dict[str, Any]:
+        """The figures that are due."""
+        self._figures_wait = not now.final and self._clock() - self._figures_s < FIGURES_EVERY_S
+        if self._figures_wait:
+            return {}
+        self._figures_s = self._clock()
+        values = show.glance_values(now)
+        if now.final or self._figures_count % ALL_FIGURES_EVERY == 0:
+            values["figures"] = show.all_figures(now)
+        self._figures_count += 1
+        return values
 
     def _refresh_side(self, side: Side, now: Comparison, version: int) -> list[bool]:
         answer = now.side(side)

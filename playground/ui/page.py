@@ -29,7 +29,7 @@ from playground.ui.visit import Visitors
 HERE = Path(__file__).parent
 MOST_AT_ONCE = 80
 """Threads for handlers. None of them waits for an answer."""
-QUEUE_POLL_S = 0.05
+QUEUE_POLL_S = 0.08
 """Between two looks of Gradio's queue for work. At Gradio's own millisecond an idle app takes a tenth of a core."""
 PROGRESS_POLL_S = 1.0
 """Between two looks for bars of `gr.Progress`, of which there are none; Gradio looks a hundred times a second."""

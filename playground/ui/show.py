@@ -225,8 +225,8 @@ def foot(answer: Answer) -> str:
 
 
 def tape_shell() -> str:
-    """The empty tale of the tape, which `live.js` fills by `race_values`: one line a figure, left and right facing each
-    other across its name. Its live region says when an answer has ended, and nothing more often."""
+    """The empty tale of the tape, which `live.js` fills by `glance_values`: one line a figure, left and right facing
+    each other across its name. Its live region says when an answer has ended, and nothing more often."""
     lines = "".join(_empty_line(index, figure) for index, figure in enumerate(GLANCE))
     return (
         f'<section class="tape" aria-label="Figures"><p class="pacing" data-live="pacing"></p>{lines}</section>'
@@ -249,21 +249,24 @@ def _empty_cell(side: Side) -> str:
 
 
 def race_values(comparison: Comparison, *, sealed: bool = False) -> dict[str, Any]:
-    """What the page shows of both sides together: how they ran, who has ended, and, unless names are sealed (speed
-    gives a model away), the figures with bars as [text, unit, width in percent, what it means]."""
-    values: dict[str, Any] = {
+    """What the page shows of both sides together but for figures: how they ran, who has ended."""
+    return {
         "race": "ended" if comparison.final else "running",
         "sealed": "sealed" if sealed else "",
         "said": said(comparison),
         "pacing": "Names and figures come with your vote." if sealed else escape(pacing(comparison)),
     }
-    if not sealed:
-        for index, figure in enumerate(GLANCE):
-            cells = {side: figures.cell(figure, comparison.side(side)) for side in SIDES}
-            most = max((cell.value or 0 for cell in cells.values()), default=0)
-            for side, cell in cells.items():
-                width = round(100 * (cell.value or 0) / most) if most else 0
-                values[f"cell.{index}.{side}"] = [cell.text, cell.unit, width, cell.why]
+
+
+def glance_values(comparison: Comparison) -> dict[str, Any]:
+    """The figures with bars, each as [text, unit, width in percent, what it means]."""
+    values = {}
+    for index, figure in enumerate(GLANCE):
+        cells = {side: figures.cell(figure, comparison.side(side)) for side in SIDES}
+        most = max((cell.value or 0 for cell in cells.values()), default=0)
+        for side, cell in cells.items():
+            width = round(100 * (cell.value or 0) / most) if most else 0
+            values[f"cell.{index}.{side}"] = [cell.text, cell.unit, width, cell.why]
     return values
 
 
