@@ -51,13 +51,19 @@ class Arena:
         self._widths: Mapping[frozenset[str], float] = {}
         self._reading = threading.Lock()
 
-    def draw(self, images: bool) -> Draw:
-        """A random pair at random sides; with images, of models that read them. Raises PromptError when there is none:
-        what it says is true of all models here, and of no pair."""
+    def draw(self, images: bool, may_ask: Callable[[ModelSpec], bool] = lambda spec: True) -> Draw:
+        """A random pair at random sides, of models that `may_ask` allows; with images, of models that read them. Raises
+        PromptError when there is none: what it says is true of all models here, and of no pair."""
         self._read_behind()
         if len(self.models) < 2:
             raise PromptError("A blind comparison needs two models. Name them with --blind-models.")
-        rates = self.rates(images)
+        open_to = [spec for spec in self.models if may_ask(spec)]
+        if len(open_to) < 2:
+            raise PromptError(
+                "Fewer than two of the hidden models are open to visitors now. Ask the owner of this page to load more "
+                "of them, or to name others with --blind-models."
+            )
+        rates = self._rates(open_to, images)
         if not rates:
             raise PromptError("No two of the hidden models read images, so nothing was sent. Ask without the picture.")
         (pair,) = self._chance.choices([*rates], [*rates.values()])
@@ -66,7 +72,10 @@ class Arena:
 
     def rates(self, images: bool = False) -> Rates:
         """How often each pair is drawn now."""
-        keys = [spec.key for spec in self.models if spec.reads_images or not images]
+        return self._rates(self.models, images)
+
+    def _rates(self, models: Sequence[ModelSpec], images: bool) -> Rates:
+        keys = [spec.key for spec in models if spec.reads_images or not images]
         weights = {pair: self._widths.get(frozenset(pair), 1.0) for pair in itertools.combinations(keys, 2)}
         whole = sum(weights.values())
         return {pair: weight / whole for pair, weight in weights.items()}

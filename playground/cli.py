@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from playground import fetching, figures, images, inventory, parts, report, settings
+from playground import fetching, figures, images, inventory, parts, passwords, report, settings
 from playground.compare import Race
 from playground.counting import command as counting
 from playground.errors import ImageError, PlaygroundError, PromptError, UsageError
@@ -80,6 +80,7 @@ def parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     space_command.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     command.add(commands)
     fetching.add(commands, env)
+    passwords.add(commands)
     for each in (ask, models, counting.add(commands, env)):
         each.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     return parser

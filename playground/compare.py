@@ -54,7 +54,7 @@ class Race:
     """One prompt, one or two engines (one: a retry, with the other side's answer kept from `kept`).
 
     `device` is held while something local loads or answers, so that comparisons of several visitors do not distort
-    each other. Iterate `snapshots()` once; leaving that loop in any way stops all work.
+    each other. Iterate `snapshots()` once; leaving that loop in any way stops all work. `account` is given the end.
     """
 
     def __init__(
@@ -65,8 +65,10 @@ class Race:
         *,
         kept: Comparison | None = None,
         device: Line | None = None,
+        account: Callable[[Comparison], object] = lambda done: None,
     ) -> None:
         self._lanes = {side: Lane(entrant) for side, entrant in entrants.items()}
+        self._account = account
         self._device = device or Line()
         self._lock = threading.RLock()
         self._changed, self._worked = threading.Event(), threading.Event()
@@ -97,6 +99,10 @@ class Race:
         if kept is None:
             raise ValueError(f"a race without a {side} entrant needs the comparison that holds its answer")
         return kept.side(side)
+
+    def most_tokens(self, side: Side) -> int | None:
+        """How long that side's answer may be, as it was asked for; None for no limit."""
+        return self._lanes[side].entrant.sampling.max_tokens
 
     def start(self, wanted: Callable[[], bool] = lambda: True, at_end: Callable[[], object] = lambda: None) -> None:
         """Begin; call it once. When `wanted` says that nobody waits for the answers any more, all work stops. `at_end`
@@ -171,6 +177,7 @@ class Race:
                 self._post(
                     side, Failed("Something unexpected happened; the app's log has the details.")
                 )  # if not final
+            self._account(self.look())
             self.ended.set()
             self._changed.set()
             at_end()

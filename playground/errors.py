@@ -13,6 +13,7 @@ PlaygroundError              a sentence for a person: what happened, and what to
  |    +-- StreamError        the answer broke off, stalled or was not a stream
  |    +-- WorkerError        a local model process did not start or died
  |    +-- WeightsError       weights could not be fetched, or are not what they should be
+ +-- ForbiddenError          only the owner may do that, or a visitor's budget is used up
  +-- VoteError               a vote was not stored; nothing is lost, it can be cast again
 
 Every message names the remedy. Keys of servers never appear in one.
@@ -69,6 +70,10 @@ class WorkerError(EngineError):
 
 class WeightsError(EngineError):
     """Weights could not be fetched, or are not what they should be."""
+
+
+class ForbiddenError(PlaygroundError):
+    """Only the owner of the page may do that, or what visitors may spend is spent."""
 
 
 class VoteError(PlaygroundError):

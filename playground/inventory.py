@@ -13,13 +13,12 @@ from playground.fit import needs, sizes
 from playground.fit.errors import Unknown
 from playground.machine import Machine
 from playground.memory import Held, NvmlProbe
-from playground.pool import Pool
+from playground.pool import WORKERS, Pool
 from playground.settings import Settings
 from playground.types import EngineState, ModelSpec
 
 Group = Literal["loaded", "here", "absent", "elsewhere"]
 Kind = Literal["model", "app", "other", "free"]
-WORKERS = ("transformers", "llama.cpp")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playground import asking, catalog, compare, fit, hub, library, machine, pairs, votes, weights
+from playground import asking, budget, catalog, compare, fit, hub, library, machine, pairs, passwords, votes, weights
 from playground.arena import Arena
+from playground.budget import Budget, Want
 from playground.catalog import Catalog
 from playground.compare import Race
 from playground.engines import for_visitor, routed
@@ -20,6 +21,7 @@ from playground.engines.replay import ReplayEngine
 from playground.entrant import Entrant
 from playground.errors import EngineError, UsageError, WeightsError
 from playground.masking import mask_logs
+from playground.policy import OWNER, Person, Policy
 from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import SIDES, Comparison, Message, ModelSpec, Pacing, Prompt, Sampling, Side
@@ -33,13 +35,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Question:
     """What one side is asked: by key, with its own history, system prompt and sampling. `token` is the visitor's own,
-    where one signed in."""
+    where one signed in; `by` is who asks."""
 
     model: str
     history: tuple[Message, ...] = ()
     system: str = ""
     sampling: Sampling = Sampling()  # noqa: RUF009 - frozen, so one default may be shared
     token: str = field(default="", repr=False)
+    by: Person = OWNER
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Parts:
     choose: Callable[[str], pairs.Pair]
     arena: Arena
     fits: fit.Fits
+    policy: Policy
+    budget: Budget
     sync: Sync | None = None
     hub_known: Callable[[], object] = lambda: None
     turns: itertools.count[int] = field(default_factory=itertools.count)
@@ -117,7 +122,8 @@ class Parts:
         first_side: Side | None = None,
         kept: Comparison | None = None,
     ) -> Race:
-        """A race that is ready to run. Raises PromptError and CatalogError before anything is sent.
+        """A race that is ready to run. Raises PromptError, CatalogError and, where a visitor's budget is used up,
+        ForbiddenError before anything is sent.
 
         Which side goes first alternates from race to race unless `first_side` says so.
         """
@@ -128,7 +134,37 @@ class Parts:
             asking.refuse_unseen([*specs, *kept_specs], self.catalog)
         entrants = {side: self._entrant(message, question) for side, question in questions.items()}
         first = first_side or SIDES[next(self.turns) % 2]
-        return compare.Race(entrants, pacing, first, kept=kept, device=self.pool.device)
+        entrants, account = self._afforded(entrants, questions)
+        return compare.Race(entrants, pacing, first, kept=kept, device=self.pool.device, account=account)
+
+    def _afforded(
+        self, entrants: dict[Side, Entrant], questions: Mapping[Side, Question]
+    ) -> tuple[dict[Side, Entrant], Callable[[Comparison], object]]:
+        """The sides with what a visitor's budget leaves for their answers, which is reserved, and what puts the real
+        cost in its place at the end. The owner's questions are as they are, and so is what costs the owner nothing."""
+        spending = [side for side, question in questions.items() if self._spends(question, entrants[side])]
+        if not spending:
+            return entrants, lambda done: None
+        prompts = {side: budget.prompt_tokens(entrants[side].messages) for side in spending}
+        wants = [
+            Want(prompts[side], entrants[side].sampling.max_tokens, entrants[side].engine.spec.context_tokens)
+            for side in spending
+        ]
+        kept = self.budget.reserve(questions[spending[0]].by.name, wants)
+        limits = dict(zip(spending, kept.answers, strict=True))
+        said = "Its length is what today's budget leaves" if kept.shortened else ""
+
+        def account(done: Comparison) -> None:
+            costs = [budget.cost(done.side(side), prompts[side]) for side in spending]
+            kept.settle(sum(requests for requests, _ in costs), sum(tokens for _, tokens in costs))
+
+        return {side: _limited(each, limits.get(side), said) for side, each in entrants.items()}, account
+
+    def _spends(self, question: Question, entrant: Entrant) -> bool:
+        """The answer costs the owner something that visitors have a budget for."""
+        spec = entrant.engine.spec
+        free = question.by.owner or spec.engine == "replay" or self._pays(spec, question.token)
+        return not free and not entrant.refusal
 
     def _entrant(self, message: Message, question: Question) -> Entrant:
         spec = self.catalog.row(question.model)
@@ -136,14 +172,30 @@ class Parts:
         messages, notice = asking.fit_to(spec, whole)
         sampling = asking.merge(question.sampling, asking.recommended(spec, question.sampling))
         refusal = asking.unsayable(spec, message, messages[-1]) or self._unsigned(spec, question)
+        refusal = refusal or self.refusal(spec, question.by)
         engine, line = self._engine(spec, question), self.pool.line(question.model)
         notice = notice or _made(engine)
-        using, fetch = partial(self.pool.using, question.model), partial(self.pool.fetch, question.model)
+        using = partial(self.pool.using, question.model, by=question.by)
+        fetch = partial(self.pool.fetch, question.model, question.by)
         return Entrant(engine, messages, sampling, "" if refusal else notice, refusal, line, using, fetch)
 
     def _engine(self, spec: ModelSpec, question: Question) -> Engine:
-        signed_in = question.token and self.settings.sign_in and routed(spec)
-        return for_visitor(spec, self.settings, question.token) if signed_in else self.pool.engine(spec.key)
+        own = self._pays(spec, question.token)
+        return for_visitor(spec, self.settings, question.token) if own else self.pool.engine(spec.key)
+
+    def _pays(self, spec: ModelSpec, token: str) -> bool:
+        """The visitor who signed in is who asks that server, and pays."""
+        return bool(token) and self.settings.sign_in and routed(spec)
+
+    def refusal(self, spec: ModelSpec, by: Person) -> str:
+        """Why that person may not ask that model now, if so. A row of the router is open to all who sign in for it."""
+        if by.owner or (self.settings.sign_in and routed(spec)):
+            return ""
+        return self.policy.refusal(spec, by) or self.pool.refusal(spec.key, by)
+
+    def may_ask(self, spec: ModelSpec, by: Person) -> bool:
+        """That person may ask that model."""
+        return not self.refusal(spec, by)
 
     def _unsigned(self, spec: ModelSpec, question: Question) -> str:
         """Why a visitor of a Space must sign in first, if so: the router is asked in nobody else's name, not the
@@ -166,19 +218,46 @@ def assemble(settings: Settings) -> Parts:
     pair = choose("")
     prompts = library.load(settings.prompts) if settings.prompts.is_dir() else ()
     arena = _arena(settings, rows, pair, present)
+    for key in settings.offer:
+        rows.row(key)  # a key that is wrong is told now
+    if settings.auth_file:
+        passwords.read(settings.auth_file)  # and so is a file that is
+    pool = Pool(rows, settings)
+    policy = _policy(settings, pool, choose)
+    mask_logs((*settings.secrets, policy.token))  # one that was made up, too
     sync = _sync(settings, path)  # last: from here on a thread runs
     return Parts(
         settings=settings,
         catalog=rows,
-        pool=Pool(rows, settings),
+        pool=pool,
         book=VoteBook(path, log_texts=settings.log_texts, gate=sync.gate if sync else None),
         prompts=prompts,
         choose=choose,
         arena=arena,
         fits=_fits(settings, rows),
+        policy=policy,
+        budget=Budget(settings.budget),
         sync=sync,
         hub_known=hub_known,
     )
+
+
+def _limited(entrant: Entrant, most_tokens: int | None, said: str) -> Entrant:
+    """The side with at most so many tokens for its answer, and a notice where that is less than was asked for."""
+    if most_tokens is None and not said:
+        return entrant
+    sampling = entrant.sampling if most_tokens is None else replace(entrant.sampling, max_tokens=most_tokens)
+    return replace(entrant, sampling=sampling, notice=". ".join(filter(None, (entrant.notice, said))))
+
+
+def _policy(settings: Settings, pool: Pool, choose: Callable[[str], pairs.Pair]) -> Policy:
+    """Visitors may ask what the owner named, what the page opens with, and what is loaded."""
+
+    def offered() -> frozenset[str]:
+        pair = choose("")
+        return frozenset({pair.left, pair.right, *settings.blind_models, *settings.offer})
+
+    return Policy(settings, offered, lambda key: pool.state(key).name in ("ready", "loading"))
 
 
 def _made(engine: Engine) -> str:

@@ -9,15 +9,16 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 
-from playground import fit, machine, memory, room, starved, weights
+from playground import fit, machine, memory, policy, room, starved, weights
 from playground.catalog import Catalog
 from playground.engines import open_engine
 from playground.engines.base import Engine, Housed
 from playground.engines.loading import Load
-from playground.errors import EngineError, PlaygroundError, WorkerError
+from playground.errors import EngineError, ForbiddenError, PlaygroundError, WeightsError, WorkerError
 from playground.line import Line
 from playground.machine import Machine
 from playground.memory import Held
+from playground.policy import OWNER, Person
 from playground.room import Tenant
 from playground.seat import Seat
 from playground.settings import Settings
@@ -27,11 +28,16 @@ FRESH_S = 4.0
 """Looking at a model's memory walks its page tables, which costs 20 ms a gigabyte and stops it meanwhile."""
 
 
+WORKERS = ("transformers", "llama.cpp")
+"""Engines whose models this app loads."""
+_ELSE = "Choose a model that is loaded, or ask the owner to load this one."
+
+
 class Pool:
     """One engine per model, opened at first use, shared by all visitors. Who holds `device` has the machine alone.
 
     Rows of the same weights (thinking on, thinking off) share one engine. `look` says what the machine has, `clock`
-    never jumps.
+    never jumps. What changes this machine is done `by` a person, and refused to a visitor by ForbiddenError.
     """
 
     def __init__(
@@ -84,6 +90,27 @@ class Pool:
             return None
         return 0.0 if seat.answering else self._clock() - seat.asked_s
 
+    def refusal(self, key: str, by: Person) -> str:
+        """Why that model cannot be loaded for that person, if so: a visitor's question fetches nothing and makes nobody
+        leave. What is loaded or on its way can be asked."""
+        spec = self._catalog.row(key)
+        if by.owner or spec.engine not in WORKERS or self.state(key).name in ("ready", "loading"):
+            return ""
+        title = spec.title or key
+        try:
+            absent = self._absent(spec)
+        except WeightsError:  # asking says what is wrong with them
+            return ""
+        if absent:
+            return f"{title} is not on this machine, and only the owner of this page downloads models. {_ELSE}"
+        tenants = self._tenants(self._taken_seat(key), FRESH_S)
+        leaving = room.leavers(spec, self._look(), self._stored(spec), tenants)
+        return _leaving(title) if leaving else ""
+
+    def _absent(self, spec: ModelSpec) -> bool:
+        """Its weights are not on this machine. Raises WeightsError."""
+        return spec.engine in WORKERS and weights.locate(spec, self._settings.cache) is None
+
     def answering(self, key: str) -> bool:
         """Somebody is with it now, so it cannot be unloaded."""
         seat = self._taken_seat(key)
@@ -92,15 +119,16 @@ class Pool:
     # --- using, loading, unloading ----------------------------------------------------------------------------------
 
     @contextmanager
-    def using(self, key: str, *, asking: bool = True) -> Iterator[None]:
+    def using(self, key: str, *, asking: bool = True, by: Person = OWNER) -> Iterator[None]:
         """Be with that model: while inside it is not unloaded, and room was made for it before.
 
-        An engine's error that says that memory ran out comes out with the next smaller step. Raises CatalogError.
+        An engine's error that says that memory ran out comes out with the next smaller step. Raises CatalogError, and
+        ForbiddenError where another model would have to leave for a visitor.
         """
         seat, spec = self._seat(key), self._catalog.row(key)
         with seat.taken(asking=asking):
             try:
-                self._make_room(spec, seat)
+                self._make_room(spec, seat, by)
                 yield
             except EngineError as error:
                 if not starved.ran_out(str(error)):
@@ -111,24 +139,34 @@ class Pool:
         """The next smaller step for a model whose memory ran out, as a sentence."""
         return room.smaller(self._catalog.row(key), self._look(), self._catalog)
 
-    def fetch(self, key: str) -> Generator[Loading, None, None]:
+    def fetch(self, key: str, by: Person = OWNER) -> Generator[Loading, None, None]:
         """Bring its weights to this machine and load nothing, or follow the load that is under way; whoever leaves
-        early leaves it going on. Nothing to do where they are here. Raises CatalogError, EngineError."""
+        early leaves it going on. Nothing to do where they are here. Raises CatalogError, EngineError, ForbiddenError
+        where they are not on their way and a visitor asks."""
         seat, spec = self._seat(key), self._catalog.row(key)
-        if isinstance(seat.engine, Housed) and weights.locate(spec, self._settings.cache) is None:
+        if not by.owner and self._absent(spec):
+            if not (seat.load and not seat.load.ended):
+                policy.check(by, "download", spec.title or key)
+            elif isinstance(seat.engine, Housed):
+                yield from seat.load.follow()
+        elif isinstance(seat.engine, Housed) and self._absent(spec):
             load = seat.begin(Load(spec.title or key, lambda load: self._fetch(load, spec, seat, evict=True)))
             yield from load.follow() if load else ()
 
-    def load(self, key: str) -> None:
+    def load(self, key: str, by: Person = OWNER) -> None:
         """Begin to fetch and load that model, and return at once; what fails is told by `state`. A model that is there
-        or on its way, or that runs elsewhere, is left alone. Raises CatalogError."""
+        or on its way, or that runs elsewhere, is left alone. Raises CatalogError, ForbiddenError."""
+        spec = self._catalog.row(key)
+        policy.check(by, "load", spec.title or key)
         self._begin(key, evict=True)
 
-    def unload(self, key: str) -> None:
+    def unload(self, key: str, by: Person = OWNER) -> None:
         """End its processes, or its load or download (what of a file is here stays, and the next one goes on there).
 
-        Back when the system has its memory again. Raises WorkerError while it answers.
+        Back when the system has its memory again. Raises WorkerError while it answers, ForbiddenError.
         """
+        spec = self._catalog.row(key)
+        policy.check(by, "unload", spec.title or key)
         seat = self._taken_seat(key)
         if seat is not None and not seat.end():
             raise WorkerError(f"{seat.spec.title or key} is answering. Stop the answer or wait for it, then unload it.")
@@ -204,8 +242,9 @@ class Pool:
             raise WorkerError(f"{spec.title} was not loaded. {why} To try it all the same, use --load-anyway.")
         return True
 
-    def _make_room(self, spec: ModelSpec, seat: Seat) -> None:
-        """End whoever must leave for it. One at a time: what was promised to one is not free for the next."""
+    def _make_room(self, spec: ModelSpec, seat: Seat, by: Person) -> None:
+        """End whoever must leave for it. One at a time: what was promised to one is not free for the next. Raises
+        ForbiddenError where somebody would have to leave for a visitor."""
         if not isinstance(seat.engine, Housed):
             return
         with self._making_room:
@@ -213,6 +252,8 @@ class Pool:
                 return
             stored, there, tenants = self._stored(spec), self._look(), self._tenants(seat)
             leaving = room.leavers(spec, there, stored, tenants, anyway=self._settings.load_anyway)
+            if leaving and not by.owner:
+                raise ForbiddenError(_leaving(spec.title or spec.key))
             for each in leaving:
                 self._seats[each.name].end()
             found = fit.judge(spec, room.after(there, tenants, leaving), stored=stored)
@@ -221,10 +262,10 @@ class Pool:
     def _stored(self, spec: ModelSpec) -> fit.Stored:
         return fit.look(weights.locate(spec, self._settings.cache))
 
-    def _tenants(self, newcomer: Seat) -> list[Tenant]:
-        """All that are in memory or were promised room there."""
+    def _tenants(self, newcomer: Seat | None, fresh_s: float = 0.0) -> list[Tenant]:
+        """All that are in memory or were promised room there, by a look at most that old."""
         return [
-            Tenant(name, seat.held(self._nvml), seat.need_bytes, seat.on_gpu, seat.idle, seat.used_s)
+            Tenant(name, seat.held(self._nvml, fresh_s), seat.need_bytes, seat.on_gpu, seat.idle, seat.used_s)
             for name, seat in list(self._seats.items())
             if seat is not newcomer and seat.there
         ]
@@ -232,3 +273,10 @@ class Pool:
     @cached_property
     def _nvml(self) -> memory.NvmlProbe | None:
         return memory.nvml()
+
+
+def _leaving(title: str) -> str:
+    return (
+        f"{title} is not loaded, and another model would have to leave the machine's memory for it, which only the "
+        f"owner of this page may decide. {_ELSE}"
+    )

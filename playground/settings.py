@@ -12,10 +12,16 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from playground.budget import DEFAULT as DEFAULT_BUDGET
+from playground.budget import UNLIMITED, Limits
+from playground.budget import parse as parse_budget
+from playground.errors import UsageError
+
 APP_NAME = "side-by-side-playground"
 ROOT = Path(__file__).resolve().parent.parent
 DRAWS = ("uniform", "widest")
 _SECRET = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)\d*$", re.IGNORECASE)
+SHORTEST_TOKEN = 16
 STORAGE = Path("/data")
 """Where a Space has its persistent storage, if it has any: https://huggingface.co/docs/hub/spaces-storage"""
 
@@ -29,6 +35,11 @@ class Settings:
     here"; `blind_draw` is one of `DRAWS`. `hold_answers` and `vote_early` are what the page's switches begin with.
     `load_anyway` starts local models also where memory does not suffice. `threads` are those of each local model, None
     for what the machine has; where a `page` is served, that leaves a CPU to it.
+
+    `owner_token` makes its bearer the owner, "" for one that is made up where one is needed. `open` makes everybody the
+    owner. `offer` are the keys of models that visitors may ask beside the pair. `auth_file` holds the
+    names and hashed passwords of those who may see the page, None where all may. `budget` is what visitors may spend in
+    a day.
     """
 
     left: str = ""
@@ -52,6 +63,11 @@ class Settings:
     hold_answers: bool = False
     vote_early: bool = False
     log_texts: bool = True
+    owner_token: str = field(default="", repr=False)
+    open: bool = False
+    offer: tuple[str, ...] = ()
+    auth_file: Path | None = None
+    budget: Limits = field(default_factory=lambda: parse_budget(DEFAULT_BUDGET))
     page: bool = True
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -72,8 +88,9 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values of all variables that hold a key, by their names: what no log may show."""
-        return tuple(value.strip() for name, value in self.environ.items() if _SECRET.search(name) and value.strip())
+        """The values of all variables that hold a key, by their names, and the owner's token: what no log may show."""
+        named = [value.strip() for name, value in self.environ.items() if _SECRET.search(name)]
+        return tuple(dict.fromkeys(filter(None, (*named, self.owner_token))))
 
     def secret(self, name: str) -> str | None:
         """The value of an environment variable that holds a key, or None when it is unset or empty.
@@ -131,11 +148,48 @@ def page_parser(env: Mapping[str, str], storage: Path = STORAGE) -> argparse.Arg
     parser.add_argument(
         "--share", action="store_true", default=_is_on(env, "SHARE"), help="public link through gradio.live"
     )
+    _add_owner_flags(parser, env)
     votes = _path(env, "VOTES") or _kept(env, storage) / "votes/votes.csv"
     parser.add_argument("--votes", type=Path, default=votes, metavar="PATH", help="where votes go (CSV), or a folder")
     _add_vote_flags(parser, env)
     _add_sync_flags(parser, env)
     return parser
+
+
+def _add_owner_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) -> None:
+    """Who may do what on a page that others can reach: docs/security.md."""
+    add = parser.add_argument
+    add(
+        "--owner-token",
+        type=_token,
+        default=_env(env, "OWNER_TOKEN"),
+        metavar="TOKEN",
+        help="who opens the page with ?owner=TOKEN is its owner, nobody else is; better as PLAYGROUND_OWNER_TOKEN, "
+        "since flags can be read in the list of processes (default: made up and printed where others reach the page)",
+    )
+    add("--open", action="store_true", default=_is_on(env, "OPEN"), help="everybody who reaches the page is its owner")
+    add(
+        "--offer",
+        type=_keys,
+        default=_env(env, "OFFER"),
+        metavar="KEY,KEY,...",
+        help="models that visitors may ask, beside the pair, --blind-models, recordings and what the owner loaded",
+    )
+    add(
+        "--budget",
+        type=_budget,
+        default=_env(env, "BUDGET", DEFAULT_BUDGET),
+        metavar="LIMIT=N,...",
+        help=f"what visitors may spend in a day (of UTC): requests and tokens, of each and of all, or {UNLIMITED} "
+        f"(default: {DEFAULT_BUDGET})",
+    )
+    add(
+        "--auth-file",
+        type=Path,
+        default=_path(env, "AUTH_FILE"),
+        metavar="FILE",
+        help="ask for a name and a password that are in this file; `python -m playground password` writes it",
+    )
 
 
 def _add_vote_flags(parser: argparse.ArgumentParser, env: Mapping[str, str]) -> None:
@@ -205,6 +259,19 @@ def _is_on(env: Mapping[str, str], name: str) -> bool:
 def _keys(text: str) -> tuple[str, ...]:
     """For argparse, which applies it to the variable's text too."""
     return tuple(dict.fromkeys(key.strip() for key in text.split(",") if key.strip()))
+
+
+def _token(text: str) -> str:
+    if text and len(text.strip()) < SHORTEST_TOKEN:
+        raise argparse.ArgumentTypeError(f"a token has at least {SHORTEST_TOKEN} characters, so that nobody guesses it")
+    return text.strip()
+
+
+def _budget(text: str) -> Limits:
+    try:
+        return parse_budget(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _draw(text: str) -> str:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,10 @@ from playground import pool as pools
 from playground.catalog import Catalog
 from playground.compare import Race
 from playground.entrant import Entrant
-from playground.errors import WeightsError, WorkerError
+from playground.errors import ForbiddenError, WeightsError, WorkerError
 from playground.machine import Machine
 from playground.memory import Held
+from playground.policy import Person
 from playground.pool import Pool
 from playground.settings import Settings
 from playground.types import EngineState, Loading, Message, ModelSpec, Sampling
@@ -297,3 +299,36 @@ def test_loading_twice_is_one_load_and_loading_what_runs_elsewhere_is_none(house
 def test_unloading_what_is_not_there_is_nothing(house: House):
     house.pool.unload("a")
     assert house.engines == {}
+
+
+VISITOR = Person(name="v")
+
+
+def test_a_visitor_begins_no_load_no_download_and_ends_no_model(house: House):
+    house.load("a")
+    with pytest.raises(ForbiddenError, match="only the owner of this page loads models"):
+        house.pool.load("b", VISITOR)
+    with pytest.raises(ForbiddenError, match="only the owner of this page unloads models"):
+        house.pool.unload("a", VISITOR)
+    with pytest.raises(ForbiddenError, match="only the owner of this page downloads models"):
+        next(house.pool.fetch("b", VISITOR))
+    assert "only the owner of this page downloads models" in house.pool.refusal("b", VISITOR)
+    assert [house.pool.state(key).name for key in "ab"] == ["ready", "not_loaded"]
+    assert house.pool.refusal("a", VISITOR) == house.pool.refusal("far", VISITOR) == ""
+
+
+def test_a_model_of_this_machine_comes_for_a_visitor_as_long_as_nobody_must_leave(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("playground.weights.locate", lambda spec, cache: tmp_path)
+    assert house.pool.refusal("b", VISITOR) == ""
+    with house.pool.using("b", by=VISITOR):
+        list(house.pool.engine("b").prepare())
+    house.load("a")
+    assert house.pool.refusal("c", VISITOR) != ""
+    with pytest.raises(ForbiddenError, match="another model would have to leave"), house.pool.using("c", by=VISITOR):
+        pass
+    assert house.loaded == {"a", "b"}
+    assert house.pool.refusal("b", VISITOR) == ""
+    with house.pool.using("b", by=VISITOR):
+        pass

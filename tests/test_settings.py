@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from playground import settings
+from playground.budget import Limits
 from playground.settings import Settings
 
 EVERY_FLAG = {
@@ -23,8 +24,12 @@ EVERY_FLAG = {
     "sync_minutes": "1.5",
     "blind_models": "small, large",
     "blind_draw": "widest",
+    "owner_token": "a-token-of-the-owner",
+    "offer": "small, large",
+    "auth_file": "users.txt",
+    "budget": "requests=5,all-tokens=900",
 }
-SWITCHES = ("share", "blind", "hold_answers", "vote_early")
+SWITCHES = ("share", "blind", "hold_answers", "vote_early", "open")
 EVERY_VARIABLE = {f"PLAYGROUND_{name.upper()}": value for name, value in EVERY_FLAG.items()}
 TOLD = Settings(
     left="small",
@@ -44,6 +49,11 @@ TOLD = Settings(
     blind=True,
     hold_answers=True,
     vote_early=True,
+    owner_token="a-token-of-the-owner",
+    offer=("small", "large"),
+    auth_file=Path("users.txt"),
+    budget=Limits(requests=5, all_tokens=900),
+    open=True,
 )
 
 
@@ -157,6 +167,9 @@ def test_the_environment_of_the_process_is_read_when_none_is_given(monkeypatch: 
         (["--threads", "0"], {}, "argument --threads: '0' is not a whole number from 1 on"),
         (["--port", "70000"], {}, "argument --port: '70000' is not a port, a whole number from 1 to 65535"),
         (["--port", "-1"], {}, "argument --port: '-1' is not a port"),
+        (["--budget", "plenty"], {}, "argument --budget: 'plenty' is not a limit. Write requests=100"),
+        (["--owner-token", "short"], {}, "argument --owner-token: a token has at least 16 characters"),
+        ([], {"PLAYGROUND_OWNER_TOKEN": "short"}, "--owner-token: a token has at least 16 characters"),
     ],
 )
 def test_wrong_usage_exits_with_two_and_names_what_was_wrong(
@@ -181,3 +194,13 @@ def test_a_secret_is_looked_up_by_its_name_and_never_shown():
     assert told.secret("EMPTY") is None
     assert told.secret("OTHER") is None
     assert "sesame" not in repr(told)
+
+
+def test_the_owners_token_is_a_secret_by_flag_and_by_variable():
+    for told in (
+        settings.read(["--owner-token", "a-token-of-the-owner"], {}),
+        settings.read([], {"PLAYGROUND_OWNER_TOKEN": "a-token-of-the-owner\n"}),
+    ):
+        assert told.owner_token == "a-token-of-the-owner"
+        assert told.secrets == ("a-token-of-the-owner",)
+        assert "a-token-of-the-owner" not in repr(told)

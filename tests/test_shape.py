@@ -23,8 +23,9 @@ PROGRAMS = [*FILES, *(path for path in [ROOT / "app.py"] if path.exists())]
 LEVELS = {
     0: "types specs errors headers addresses masking",
     1: "settings catalog library images meter memory interference fit votes standings answer asking figures pairs "
-    "report weights tokens line machine disk modelscope blind names hub space progress starved adapters",
-    2: "engines export counting room",
+    "report weights tokens line machine disk modelscope blind names hub space progress starved adapters "
+    "budget passwords",
+    2: "engines export counting room policy",
     3: "pool seat compare entrant arena",
     4: "parts inventory fetching",
     5: "ui cli",
@@ -40,6 +41,10 @@ BESIDE = {
     ("compare", "entrant"): "a race is of entrants; it has grown long",
     ("pool", "seat"): "a pool is seats; it has grown long",
     ("specs", "addresses"): "whether a row computes on this machine is a matter of its address",
+    (
+        "settings",
+        "budget",
+    ): "what visitors may spend is told in the budget's words, and there must be one reader of them",
     ("types", "specs"): "a row is one of the nouns; it has grown long",
     ("weights", "adapters"): "an adapter lies on weights",
     ("adapters", "hub"): "the Hub is one of the places where adapters come from",

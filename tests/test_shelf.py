@@ -26,7 +26,9 @@ def text(html: str) -> str:
 
 def listed(row: Row, *, fixed: bool = False) -> str:
     found = Inventory((row,), ())
-    return shelf.top(found, "", fixed=fixed) + shelf.rest(found, "", fixed=fixed)
+    return shelf.top(found, "", shelf.FIXED if fixed else shelf.OWNERS) + shelf.rest(
+        found, "", shelf.FIXED if fixed else shelf.OWNERS
+    )
 
 
 def button(html: str) -> str:
@@ -98,7 +100,7 @@ def test_where_nothing_can_be_loaded_there_are_no_buttons():
     [("", True), ("one LLAMA", True), ("q4 m-1", True), ("images", False), ("text", True), ("bf16", False)],
 )
 def test_a_filter_keeps_rows_that_have_all_its_words(words: str, there: bool):
-    html = shelf.rest(Inventory((ROW,), ()), words, fixed=False)
+    html = shelf.rest(Inventory((ROW,), ()), words, shelf.OWNERS)
     assert ("M One" in html) is there
     assert there or "Clear the filter" in html
 
@@ -106,12 +108,12 @@ def test_a_filter_keeps_rows_that_have_all_its_words(words: str, there: bool):
 def test_whatever_stands_in_a_row_is_text():
     evil = replace(SPEC, title='<img src=x onerror="a">', key='"><script>', quantization="<i>", family="<u>")
     html = listed(replace(ROW, spec=evil, state=EngineState("failed", error="<script>alert(1)</script>")))
-    html += shelf.top(Inventory((), (BAR,)), "", fixed=False)
+    html += shelf.top(Inventory((), (BAR,)), "", shelf.OWNERS)
     assert not re.search("<(img|script|u>|i>|b>M)", html)
 
 
 def test_the_bar_is_told_in_words_too():
-    html = shelf.top(Inventory((), (BAR,)), "", fixed=False)
+    html = shelf.top(Inventory((), (BAR,)), "", shelf.OWNERS)
     assert 'style="width:40.00%"' in html
     assert 'aria-label="&lt;b&gt;M&lt;/b&gt; 0 kB, free 0 kB"' in html
 

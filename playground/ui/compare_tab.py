@@ -12,10 +12,12 @@ import gradio as gr
 from playground import asking
 from playground.errors import PlaygroundError
 from playground.parts import Parts
+from playground.policy import Person
 from playground.types import SIDES, ModelSpec, Prompt, Side, Winner
 from playground.ui import booth, cards, frame, layout, pairing, settings_panel, show
 from playground.ui.casting import Ask
 from playground.ui.frame import Update
+from playground.ui.gate import Who
 from playground.ui.layout import Layout
 from playground.ui.live import Feeds
 from playground.ui.visit import Visit, Visitors
@@ -27,30 +29,31 @@ LOOK_AGAIN_JS = "() => { window.live.refresh(); }"
 TICKET_JS = "async (_, ...rest) => [await window.live.stored(), ...rest]"
 
 
-def build(parts: Parts, visitors: Visitors, feeds: Feeds, blocks: gr.Blocks) -> Layout:
+def build(parts: Parts, visitors: Visitors, feeds: Feeds, blocks: gr.Blocks, who: Who) -> Layout:
     """Lay the tab out and wire it."""
     tab = layout.build(parts)
-    _wire_asking(tab, parts, visitors, feeds)
-    _wire_ending(tab, parts, visitors)
+    _wire_asking(tab, parts, visitors, feeds, who)
+    _wire_ending(tab, parts, visitors, who)
     _wire_votes(tab, parts, visitors)
     _wire_fresh(tab, parts, visitors, feeds)
-    _wire_opening(tab, parts, visitors, feeds, blocks)
+    _wire_opening(tab, parts, visitors, feeds, blocks, who)
     if not parts.settings.blind:
-        _wire_pickers(tab, parts)
+        _wire_pickers(tab, parts, who)
     return tab
 
 
-def _wire_asking(tab: Layout, parts: Parts, visitors: Visitors, feeds: Feeds) -> None:
+def _wire_asking(tab: Layout, parts: Parts, visitors: Visitors, feeds: Feeds, who: Who) -> None:
     """Send and Retry begin a race, which the page then follows by its ticket."""
 
     def ask(request: gr.Request, signed_in: gr.OAuthToken | None, value: dict[str, Any], *rest: Any) -> Update:
-        visit = visitors.of(request.session_hash)
+        visit, by = visitors.of(request.session_hash), who(request)
         try:
             wish = _wish(parts, value, rest)
-            visit.start(wish, signed_in.token if signed_in else "")
+            visit.start(wish, signed_in.token if signed_in else "", by)
         except PlaygroundError as error:
-            return {tab.problem: show.problem(str(error), _who_can_see(parts, value, rest))}
+            return {tab.problem: show.problem(str(error), _who_can_see(parts, value, rest, by))}
         return {
+            **({} if visit.sealed else frame.visiting(tab, parts, by)),
             **_opening(tab, visit),
             **frame.ballot(tab, parts, visit),
             tab.live.ticket: feeds.open(visit),
@@ -62,7 +65,7 @@ def _wire_asking(tab: Layout, parts: Parts, visitors: Visitors, feeds: Feeds) ->
         def retry(request: gr.Request, signed_in: gr.OAuthToken | None) -> Update:
             visit = visitors.of(request.session_hash)
             try:
-                visit.retry(side, signed_in.token if signed_in else "")
+                visit.retry(side, signed_in.token if signed_in else "", who(request))
             except PlaygroundError as error:
                 return {tab.problem: show.problem(str(error))}
             return {tab.problem: "", tab.live.ticket: feeds.open(visit)} | frame.ballot(tab, parts, visit)
@@ -73,7 +76,7 @@ def _wire_asking(tab: Layout, parts: Parts, visitors: Visitors, feeds: Feeds) ->
     how = [tab.pickers.pacing, tab.pickers.mode, dock.panel.hold, dock.panel.early]
     inputs = [dock.prompt, *models, *how, *dock.panel.fields]
     ballot = frame.ballot_parts(tab)
-    changed = [*_opening_parts(tab), *ballot, tab.live.ticket, tab.dock.prompt, tab.ticker]
+    changed = [*_opening_parts(tab), *ballot, tab.live.ticket, tab.dock.prompt, tab.ticker, tab.visiting]
     begun = [gr.on([dock.prompt.submit, dock.send.click], ask, inputs, changed, trigger_mode="once", **PRIVATE)]
     retried = [tab.problem, tab.live.ticket, *ballot]
     begun += [answers.retries[s].click(retrying(s), None, retried, trigger_mode="once", **PRIVATE) for s in SIDES]
@@ -86,18 +89,19 @@ def _loads(parts: Parts, ask: Ask) -> bool:
     return not ask.blind and any(parts.pool.state(key).name in ("not_loaded", "loading") for key in ask.models.values())
 
 
-def _wire_ending(tab: Layout, parts: Parts, visitors: Visitors) -> None:
+def _wire_ending(tab: Layout, parts: Parts, visitors: Visitors, who: Who) -> None:
     """The vote is open when both sides have ended."""
 
     def finish(request: gr.Request, left: str, right: str) -> Update:
         visit = visitors.of(request.session_hash)
         ended = frame.ballot(tab, parts, visit)
+        ended |= {} if visit.sealed else frame.visiting(tab, parts, who(request))
         if parts.settings.blind or not visit.ask or visit.ask.blind:  # a model's state would tell that it was asked
             return ended
         return ended | frame.cards(tab, parts, left, right)
 
     models, changed = list(tab.pickers.models.values()), [*frame.ballot_parts(tab), *tab.pickers.cards.values()]
-    tab.live.ended.click(finish, models, [*changed, tab.ticker], **PRIVATE)
+    tab.live.ended.click(finish, models, [*changed, tab.visiting, tab.ticker], **PRIVATE)
     _wire_stops(tab, visitors)
 
 
@@ -131,13 +135,13 @@ def _is_blind(parts: Parts, rest: tuple[Any, ...]) -> bool:
     return parts.settings.blind or rest[3] == "blind"
 
 
-def _who_can_see(parts: Parts, value: dict[str, Any], rest: tuple[Any, ...]) -> list[ModelSpec]:
+def _who_can_see(parts: Parts, value: dict[str, Any], rest: tuple[Any, ...], by: Person) -> list[ModelSpec]:
     """Two models that read images (or one, for both sides), when pictures were meant for two that do not."""
     if not value.get("files") or _is_blind(parts, rest):
         return []
     if any(parts.catalog.row(key).reads_images for key in rest[:2]):
         return []
-    return [spec for spec in parts.catalog if spec.reads_images][:2]
+    return [spec for spec in parts.catalog if spec.reads_images and parts.may_ask(spec, by)][:2]
 
 
 def _opening(tab: Layout, visit: Visit) -> Update:
@@ -162,12 +166,23 @@ def _opening_parts(tab: Layout) -> list[Any]:
     return [*once, tab.answers.result, tab.answers.asked, tab.answers.tags, tab.answers.words]
 
 
-def _wire_opening(tab: Layout, parts: Parts, visitors: Visitors, feeds: Feeds, blocks: gr.Blocks) -> None:
-    """A page that is loaded again takes its comparison up; any other one shows what is known by now."""
+def _wire_opening(tab: Layout, parts: Parts, visitors: Visitors, feeds: Feeds, blocks: gr.Blocks, who: Who) -> None:
+    """A page that is loaded again takes its comparison up; any other one shows what is known by now. A visitor chooses
+    among the models that are offered."""
     pickers = tab.pickers
     models = list(pickers.models.values())
 
     def opened(request: gr.Request, ticket: str, left: str, right: str) -> Update:
+        by = who(request)
+        found = known(request, ticket, left, right) | frame.visiting(tab, parts, by)
+        if by.owner or parts.settings.blind:
+            return found
+        choices = pairing.choices(parts, by)
+        for picker, key in zip(models, (left, right), strict=True):
+            found[picker] = gr.update(choices=choices, value=found.get(picker, key))
+        return found | {pickers.pairs: gr.update(visible=False)}
+
+    def known(request: gr.Request, ticket: str, left: str, right: str) -> Update:
         if visit := visitors.resume(ticket or "", request.session_hash):
             return resumed(visit)
         if parts.settings.blind:
@@ -189,8 +204,8 @@ def _wire_opening(tab: Layout, parts: Parts, visitors: Visitors, feeds: Feeds, b
         chosen: Update = {pickers.models[side]: keys[side] for side in SIDES} | {pickers.pacing: visit.ask.pacing}
         return found | chosen | frame.cards(tab, parts, keys["left"], keys["right"])
 
-    shown = [*_opening_parts(tab), *frame.ballot_parts(tab), tab.live.ticket, pickers.mode, pickers.row]
-    shown += [*models, *pickers.cards.values(), pickers.pacing, tab.ticker]
+    shown = [*_opening_parts(tab), *frame.ballot_parts(tab), tab.live.ticket, tab.visiting, pickers.mode, pickers.row]
+    shown += [*models, *pickers.cards.values(), pickers.pacing, pickers.pairs, tab.ticker]
     loaded = blocks.load(opened, [tab.live.ticket, *models], shown, js=TICKET_JS, **PRIVATE)
     loaded.then(None, tab.live.ticket, js=RESUME_JS, **PRIVATE)
 
@@ -235,23 +250,28 @@ def _wire_votes(tab: Layout, parts: Parts, visitors: Visitors) -> None:
     answers.undo.click(undo, None, shown, trigger_mode="once", **PRIVATE)
 
 
-def _wire_pickers(tab: Layout, parts: Parts) -> None:
+def _wire_pickers(tab: Layout, parts: Parts, who: Who) -> None:
     pickers, models = tab.pickers, list(tab.pickers.models.values())
 
     def look(left: str, right: str) -> Update:
         return frame.cards(tab, parts, left, right)
 
-    def picked(left: str, right: str) -> Update:
-        found = {side: pairing.at_server(parts, key) for side, key in zip(SIDES, (left, right), strict=True)}
+    def picked(request: gr.Request, left: str, right: str) -> Update:
+        by = who(request)
+        found = {side: pairing.at_server(parts, key, by) for side, key in zip(SIDES, (left, right), strict=True)}
         said = next((sentence for _, sentence in found.values() if sentence), "")
         keys = [found[side][0].get("value", key) for side, key in zip(SIDES, (left, right), strict=True)]
         shown = {pickers.models[side]: gr.update(**update) for side, (update, _) in found.items() if update}
         return _chosen(tab, parts, *keys) | shown | {tab.problem: show.problem(said) if said else ""}
 
-    def paired(name: str) -> Update:
+    def paired(request: gr.Request, name: str) -> Update:
         if not name:
             return {pickers.pairs: ""}
-        pair = parts.choose(name)
+        pair, by = parts.choose(name), who(request)
+        if why := next(
+            filter(None, (parts.refusal(parts.catalog.row(key), by) for key in (pair.left, pair.right))), ""
+        ):
+            return {pickers.pairs: "", tab.problem: show.problem(why)}
         chosen: Update = {pickers.models["left"]: pair.left, pickers.models["right"]: pair.right, pickers.pairs: ""}
         return chosen | _chosen(tab, parts, pair.left, pair.right) | {pickers.why: show.why(pair), tab.problem: ""}
 

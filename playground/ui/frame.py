@@ -7,7 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from playground import budget
 from playground.parts import Parts
+from playground.policy import Person
 from playground.types import SIDES
 from playground.ui import booth, show
 from playground.ui.layout import Layout
@@ -62,6 +64,14 @@ def curtain(parts: Parts, visit: Visit | None = None) -> str:
     models = {side: parts.catalog.row(known.side(side).model) for side in SIDES} if known else None
     rates = (visit.rates if visit else {}) or parts.arena.rates()
     return booth.curtain(models, rates, weighted=parts.arena.weighted)
+
+
+def visiting(tab: Layout, parts: Parts, by: Person) -> Update:
+    """Who the page takes one for, where that is a question, and what a visitor can still spend."""
+    if by.owner:
+        return {tab.visiting: show.OWNER if parts.policy.guarded else ""}
+    left = budget.words(parts.budget.left(by.name), parts.budget.limits, parts.budget.reset_s())
+    return {tab.visiting: show.visitor(left)}
 
 
 def cards(tab: Layout, parts: Parts, left: str, right: str) -> Update:

@@ -87,6 +87,7 @@ class Layout:
 
     pickers: Pickers
     problem: gr.HTML
+    visiting: gr.HTML
     earlier: gr.Accordion
     histories: dict[Side, gr.HTML]
     welcome: gr.HTML
@@ -100,6 +101,7 @@ def build(parts: Parts) -> Layout:
     """Lay the tab out."""
     pickers = _pickers(parts)
     problem = gr.HTML(elem_classes="problem", js_on_load=show.TAKE_OFFER_JS)
+    visiting = gr.HTML(elem_classes="visiting")
     with gr.Accordion("Earlier turns", open=False, visible=False, elem_classes="earlier") as earlier, gr.Row():
         histories = {side: gr.HTML(elem_classes=["earlier-side", side]) for side in SIDES}
     welcome = gr.HTML(cards.welcome(parts.prompts), elem_classes="welcome", js_on_load=cards.PICK_PROMPT_JS)
@@ -109,7 +111,9 @@ def build(parts: Parts) -> Layout:
         gr.Textbox(visible="hidden", container=False, elem_classes="live-ticket"),
         gr.Button("Both have ended", visible="hidden", elem_id="race-ended"),
     )
-    return Layout(pickers, problem, earlier, histories, welcome, answers, dock, gr.Timer(1.0, active=False), live)
+    return Layout(
+        pickers, problem, visiting, earlier, histories, welcome, answers, dock, gr.Timer(1.0, active=False), live
+    )
 
 
 def _pickers(parts: Parts) -> Pickers:

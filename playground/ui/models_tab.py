@@ -12,7 +12,9 @@ import gradio as gr
 from playground import inventory
 from playground.errors import PlaygroundError
 from playground.parts import Parts
+from playground.policy import Person
 from playground.ui import shelf, show
+from playground.ui.gate import Who
 from playground.ui.visit import Visitors
 
 FAST_S, SLOW_S = 1.0, 10.0
@@ -23,7 +25,7 @@ _EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"
 _Looks = Callable[[gr.Request, str, bool, str], list[Any]]
 
 
-def build(parts: Parts, visitors: Visitors, tab: gr.Tab) -> None:
+def build(parts: Parts, visitors: Visitors, tab: gr.Tab, who: Who) -> None:
     """Lay the tab out and wire it. A visitor whose pair is hidden sees nothing of it: what is loaded would tell."""
     words = gr.Textbox(label="Filter models", show_label=False, container=False, max_lines=1, elem_classes="find",
                        placeholder="Filter: a name, an engine, 4-bit, images…")  # fmt: skip
@@ -33,13 +35,13 @@ def build(parts: Parts, visitors: Visitors, tab: gr.Tab) -> None:
     seen, sent = gr.Checkbox(visible="hidden", container=False), gr.Textbox(visible="hidden", container=False)
     fast, slow = gr.Timer(FAST_S, active=False), gr.Timer(SLOW_S, active=False)
     outputs, inputs = [top, rest, sent, fast, slow], [words, seen, sent]
-    look = _looks(parts, visitors)
+    look = _looks(parts, visitors, who)
 
     def act(event: gr.EventData, request: gr.Request, words: str, seen: bool, sent: str) -> list[Any]:
         said = ""
         if not _hidden(visitors, request):
             try:
-                _do(parts, str(event.act), str(event.key))
+                _do(parts, str(event.act), str(event.key), who(request))
             except PlaygroundError as error:
                 said = show.problem(str(error))
         return [said, *look(request, words, seen, sent)]
@@ -53,8 +55,14 @@ def build(parts: Parts, visitors: Visitors, tab: gr.Tab) -> None:
         each.click(act, inputs, [problem, *outputs], js=OPENED_JS, **_EVENT)
 
 
-def _looks(parts: Parts, visitors: Visitors) -> _Looks:
+def _looks(parts: Parts, visitors: Visitors, who: Who) -> _Looks:
     """Gives the tab's outputs: both halves of the list (the second one only when it has changed), timers on or off."""
+
+    def allowed(request: gr.Request) -> shelf.Allowed:
+        by = who(request)
+        if by.owner:
+            return shelf.OWNERS if not parts.settings.zerogpu else shelf.FIXED
+        return shelf.Allowed(acts=False, visitor=True, refusal=lambda spec: parts.refusal(spec, by))
 
     def look(request: gr.Request, words: str, seen: bool, sent: str) -> list[Any]:
         if not seen:  # another tab was opened
@@ -62,11 +70,11 @@ def _looks(parts: Parts, visitors: Visitors) -> _Looks:
         if _hidden(visitors, request):
             return [shelf.CLOSED, "", "", gr.Timer(active=False), gr.Timer(active=True)]
         found = _take(parts)
-        fixed = parts.settings.zerogpu
-        rest = shelf.rest(found, words or "", fixed=fixed)
+        may = allowed(request)
+        rest = shelf.rest(found, words or "", may)
         mark = blake2b(rest.encode(), digest_size=8).hexdigest()
         return [
-            shelf.top(found, words or "", fixed=fixed),
+            shelf.top(found, words or "", may),
             gr.skip() if mark == sent else rest,
             mark,
             gr.Timer(active=found.loading),
@@ -85,11 +93,11 @@ def _hidden(visitors: Visitors, request: gr.Request) -> bool:
     return visitors.of(request.session_hash).sealed
 
 
-def _do(parts: Parts, act: str, key: str) -> None:
+def _do(parts: Parts, act: str, key: str, by: Person) -> None:
     """Load or unload. Raises PlaygroundError."""
     if parts.settings.zerogpu:
         return
     if act == "load":
-        parts.pool.load(key)
+        parts.pool.load(key, by)
     elif act == "unload":
-        parts.pool.unload(key)
+        parts.pool.unload(key, by)

@@ -15,13 +15,13 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from playground import report
+from playground import passwords, report
 from playground.errors import ImageError, PlaygroundError
 from playground.images import prepare
 from playground.parts import Parts, Question
 from playground.types import SIDES, Sampling
 from playground.types import Message as Said
-from playground.ui import compare_tab, copies, models_tab, prompts_tab, saving, show, standings_tab
+from playground.ui import compare_tab, copies, gate, models_tab, prompts_tab, saving, show, standings_tab
 from playground.ui.live import Feeds
 from playground.ui.pace import Pace
 from playground.ui.visit import Visitors
@@ -57,6 +57,7 @@ class Page:
 def build(parts: Parts) -> Page:
     """Lay out and wire the whole page."""
     visitors, feeds = Visitors(parts), Feeds(Pace(), parts.catalog.row)
+    who = gate.teller(parts.policy, parts.settings.port)
     blocks: gr.Blocks
     with gr.Blocks(
         title="Side by Side", fill_width=True, analytics_enabled=False, delete_cache=(3600, DAY_S)
@@ -66,20 +67,20 @@ def build(parts: Parts) -> Page:
             gr.LoginButton("Sign in", "Sign out {}", size="sm", min_width=0, elem_classes=["quiet", "sign-in"])
         with gr.Tabs(elem_classes="tabs") as tabs:
             with gr.Tab("Compare", id="compare"):
-                tab = compare_tab.build(parts, visitors, feeds, blocks)
+                tab = compare_tab.build(parts, visitors, feeds, blocks, who)
                 saving.build(visitors, tab.problem)
             with gr.Tab("Standings", id="standings") as standings:
                 standings_tab.build(parts, standings)
             if not parts.settings.blind:  # what is loaded would tell who answers
                 with gr.Tab("Models", id="models") as models:
-                    models_tab.build(parts, visitors, models)
+                    models_tab.build(parts, visitors, models, who)
             with gr.Tab("Prompts", id="prompts"):
                 chooser = prompts_tab.build(parts)
         copies.build(parts.sync, blocks)
         prompts_tab.wire(parts, (tab.welcome, chooser), tab, tabs)
         if not parts.settings.blind:  # asked by name, a model shows how it answers
             gradio.events.api(
-                _compare_api(parts), api_name="compare", api_description=COMPARE_HELP, concurrency_limit=4
+                _compare_api(parts, who), api_name="compare", api_description=COMPARE_HELP, concurrency_limit=4
             )
 
         _quiet(blocks, gr.Timer(active=False))
@@ -161,8 +162,9 @@ COMPARE_HELP = (
 )
 
 
-def _compare_api(parts: Parts) -> Any:
+def _compare_api(parts: Parts, who: gate.Who) -> Any:
     def compare(
+        request: gr.Request,
         prompt: str,
         left: str,
         right: str,
@@ -177,7 +179,8 @@ def _compare_api(parts: Parts) -> Any:
             pictures = tuple(prepare(_uploaded(file)) for file in images or ())
             sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
             keys = dict(zip(SIDES, (left, right), strict=True))
-            questions = {side: Question(key, (), system, sampling) for side, key in keys.items()}
+            by = who(request)
+            questions = {side: Question(key, (), system, sampling, by=by) for side, key in keys.items()}
             chosen = parts.pacing(pacing, left, right)
             race = parts.race(Said("user", prompt, pictures), questions, chosen)
         except PlaygroundError as error:
@@ -201,16 +204,22 @@ def _uploaded(file: Any) -> Path:
 def serve(page: Page, parts: Parts) -> None:
     """Launch the page and block until the app is ended."""
     settings = parts.settings
+    if said := gate.invitation(parts.policy, settings.port, given=bool(settings.owner_token)):
+        print(said, flush=True)
     page.blocks.launch(
         server_name=settings.host,
         server_port=settings.port,
         share=settings.share,
+        auth=passwords.checker(settings.auth_file) if settings.auth_file else None,  # type: ignore[arg-type]  # Gradio awaits it
         theme=THEME,
         css_paths=[HERE / f"{name}.css" for name in ("style", "markdown", "standings", "models")],
         head=_script("live.js") + _script("keys.js"),
         app_kwargs={
             "routes": [*page.routes],
-            "middleware": [Middleware(PageMiddleware, first=_script("quiet.js"))],
+            "middleware": [
+                Middleware(PageMiddleware, first=_script("quiet.js")),
+                Middleware(gate.OwnerMiddleware, policy=parts.policy, port=settings.port),
+            ],
         },
         max_threads=MOST_AT_ONCE,
         max_file_size=LARGEST_UPLOAD,

@@ -12,15 +12,19 @@ from playground.engines.offers import offered
 from playground.errors import PlaygroundError, WeightsError
 from playground.pairs import NAMED
 from playground.parts import Parts
+from playground.policy import OWNER, Person
 from playground.types import ModelSpec
 
 Choices = list[tuple[str, str]]
 PROMPT = "Pairs…"
 
 
-def choices(parts: Parts) -> Choices:
-    """Every row by its title: the person's own, those that can answer at once, those that must be fetched first."""
-    return [(row.title, row.key) for row in sorted(parts.catalog, key=lambda row: _rank(parts, row))]
+def choices(parts: Parts, by: Person = OWNER) -> Choices:
+    """Every row that this person may ask, by its title: the owner's own, those that can answer at once, those that must
+    be fetched first. What the page opens with is among them, also where it cannot be asked now: asking says why."""
+    pair = parts.pair
+    rows = [row for row in parts.catalog if row.key in (pair.left, pair.right) or parts.may_ask(row, by)]
+    return [(row.title, row.key) for row in sorted(rows, key=lambda row: _rank(parts, row))]
 
 
 def _rank(parts: Parts, row: ModelSpec) -> int:
@@ -52,12 +56,14 @@ def menu() -> gr.Dropdown:
     )
 
 
-def at_server(parts: Parts, key: str) -> tuple[dict[str, Any], str]:
+def at_server(parts: Parts, key: str, by: Person = OWNER) -> tuple[dict[str, Any], str]:
     """What to change in a picker where a row was chosen that names no model: the only one its server offers, or all of
     them to choose from; and a sentence where there is neither."""
     if not key or not parts.catalog.row(key).template:
         return {}, ""
     spec = parts.catalog.row(key)
+    if refusal := parts.refusal(spec, by):  # it would be asked with the owner's key
+        return {}, refusal
     try:
         secret = parts.settings.secret(spec.api_key_env) if spec.api_key_env else None
         models = offered(spec, completions_url(spec.base_url), secret)
@@ -66,7 +72,7 @@ def at_server(parts: Parts, key: str) -> tuple[dict[str, Any], str]:
     if not models:
         return {}, f"{spec.title} answers, but offers no model. Load one there, then choose it again."
     found = [parts.catalog.row(f"{key}/{model}") for model in models]
-    listed: Choices = [*((row.title, row.key) for row in found), *choices(parts)]
+    listed: Choices = [*((row.title, row.key) for row in found), *choices(parts, by)]
     if len(found) == 1:
         return {"choices": listed, "value": found[0].key}, ""
     return {

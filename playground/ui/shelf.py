@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlsplit
 
@@ -40,22 +41,39 @@ new MutationObserver(() => {
 over, so that the one with the focus may become another row's."""
 
 
-def top(found: Inventory, words: str, *, fixed: bool) -> str:
-    """The machine's memory, and what is loaded. `fixed`: nothing can be loaded or unloaded here."""
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What the person who looks may do: `acts`, load and unload; `refusal` is why they may not ask a model, if so."""
+
+    acts: bool = True
+    visitor: bool = False
+    refusal: Callable[[ModelSpec], str] = lambda spec: ""
+
+
+OWNERS, FIXED = Allowed(), Allowed(acts=False)
+"""Everything; and where nothing can be loaded or unloaded."""
+VISITING = (
+    '<p class="note visiting">You are a visitor of this page. You can ask every model that is not marked <i>not '
+    "offered</i>; only the page’s owner loads, unloads and downloads models, and offers more of them.</p>"
+)
+
+
+def top(found: Inventory, words: str, may: Allowed) -> str:
+    """The machine's memory, and what is loaded."""
     bars = "".join(_bar(bar) for bar in found.bars)
     rows = _matching(found.rows, words)
     order = ("ready", "loading", "failed")
     loaded = sorted((row for row in rows if row.group == "loaded"), key=lambda row: order.index(row.state.name))
-    return f'<div class="bars">{bars}</div>{_group("loaded", loaded, fixed=fixed)}'
+    return f'{VISITING if may.visitor else ""}<div class="bars">{bars}</div>{_group("loaded", loaded, may)}'
 
 
-def rest(found: Inventory, words: str, *, fixed: bool) -> str:
+def rest(found: Inventory, words: str, may: Allowed) -> str:
     """All that is not loaded."""
     rows = _matching(found.rows, words)
     if not rows:
         return '<p class="note">No model has that in its name. Clear the filter to see all.</p>'
     groups: tuple[Group, ...] = ("here", "absent", "elsewhere")
-    return "".join(_group(name, [row for row in rows if row.group == name], fixed=fixed) for name in groups)
+    return "".join(_group(name, [row for row in rows if row.group == name], may) for name in groups)
 
 
 def _matching(rows: Iterable[Row], words: str) -> list[Row]:
@@ -104,10 +122,10 @@ def _size(count: int) -> str:
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
-def _group(name: Group, rows: Sequence[Row], *, fixed: bool) -> str:
+def _group(name: Group, rows: Sequence[Row], may: Allowed) -> str:
     if not rows:
         return ""
-    body = "".join(_row(row, fixed=fixed) for row in rows)
+    body = "".join(_row(row, may) for row in rows)
     title = GROUPS[name]
     return (
         f'<section class="group {name}"><h3>{title} <small>{len(rows)}</small></h3>'
@@ -115,14 +133,15 @@ def _group(name: Group, rows: Sequence[Row], *, fixed: bool) -> str:
     )
 
 
-def _row(row: Row, *, fixed: bool) -> str:
+def _row(row: Row, may: Allowed) -> str:
+    refusal = may.refusal(row.spec)
     cells = [
         ("title", _who(row.spec)),
-        ("stands", _state(row)),
+        ("stands", _state(row) + (show.chip("not offered", "", refusal) if refusal else "")),
         ("fits", _fit(row)),
         ("holds", _held(row)),
         ("asked-at", _used(row)),
-        ("acts", "" if fixed else _action(row)),
+        ("acts", _action(row) if may.acts else _action(row, NOT_YOURS) if may.visitor else ""),
     ]
     html = "".join(f'<div class="{name}" role="cell">{cell}</div>' for name, cell in cells)
     kind, said = ("error", row.state.error) if row.state.error else ("error beware", row.state.note)
@@ -233,17 +252,21 @@ def ago(idle_s: float) -> str:
     return f"{minutes} min ago" if minutes < 120 else f"{round(idle_s / 3600)} h ago"
 
 
-def _action(row: Row) -> str:
+NOT_YOURS = "Only the owner of this page loads, unloads and downloads models. Ask the owner."
+
+
+def _action(row: Row, off: str = "") -> str:
+    """The row's button, disabled where there is a reason for it: `off`."""
     if not row.local:
         return ""
     match row.state.name:
         case "ready":
-            return _button("unload", "Unload", row, off="It is answering." if row.answering else "")
+            return _button("unload", "Unload", row, off or ("It is answering." if row.answering else ""))
         case "loading":
-            return _button("unload", "Cancel", row)
+            return _button("unload", "Cancel", row, off)
         case "failed":
-            return _button("load", "Load again", row)
-    return _button("load", "Load" if row.present else "Fetch", row)
+            return _button("load", "Load again", row, off)
+    return _button("load", "Load" if row.present else "Fetch", row, off)
 
 
 def _button(act: str, label: str, row: Row, off: str = "") -> str:

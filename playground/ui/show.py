@@ -109,6 +109,14 @@ def asked(prompt: Prompt, pictures: Sequence[str], turn: int) -> str:
     )
 
 
+OWNER = '<p class="note">You are the owner of this page.</p>'
+
+
+def visitor(left: str) -> str:
+    """That one is a visitor, and what is left of the day's budget."""
+    return f'<p class="note">You are a visitor of this page and can ask the models that it offers. {escape(left)}</p>'
+
+
 def answer_shell(side: Side) -> str:
     """An empty answer, which `live.js` fills by the values of `side_values` and by blocks of Markdown."""
     return (

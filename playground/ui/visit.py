@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 
 from playground import arena, asking, blind, images
 from playground.compare import Race, halted
-from playground.errors import PlaygroundError, PromptError, VoteError
+from playground.errors import ForbiddenError, PlaygroundError, PromptError, VoteError
 from playground.parts import Parts, Question
+from playground.policy import OWNER, Person
 from playground.types import SIDES, Comparison, Message, ModelSpec, Side, Winner
 from playground.ui import casting
 from playground.ui.casting import Ask, Cast
@@ -148,18 +149,19 @@ class Visit:
 
     # -- asking --
 
-    def start(self, ask: Ask, token: str = "") -> None:
+    def start(self, ask: Ask, token: str = "", by: Person = OWNER) -> None:
         """Begin a race for a new prompt. Raises PlaygroundError; then nothing has changed.
 
-        `token` is that of a visitor who signed in.
+        `token` is that of a visitor who signed in, `by` is who asks.
         """
         message = Message("user", ask.prompt.text, tuple(images.prepare(path) for path in ask.prompt.images))
         with self._lock:
             self._refuse_while_running()
             goes_on = self._goes_on(ask)
-            ask, rates = self._seated(ask, message, goes_on)
+            ask, rates = self._seated(ask, message, goes_on, by)
             histories = grown(self.histories, self.message, self.comparison) if goes_on else NOTHING
-            race = self._race_of(ask, message, histories, SIDES, token=token)
+            race = self._race_of(ask, message, histories, SIDES, token=token, by=by)
+            ask = ask if by.owner else _as_sent(ask, race, SIDES)
             self.turn = self.turn + 1 if goes_on else 1
             self._pictured = bool(message.images) or (goes_on and self._pictured)
             self._replaced = self._replaced if goes_on else {}
@@ -173,19 +175,19 @@ class Visit:
             return False
         return not self.revealed if ask.blind else self.ask.models == ask.models
 
-    def _seated(self, ask: Ask, message: Message, goes_on: bool) -> tuple[Ask, arena.Rates]:
+    def _seated(self, ask: Ask, message: Message, goes_on: bool, by: Person) -> tuple[Ask, arena.Rates]:
         """The ask with its hidden pair. What is refused here is refused whatever the pair is."""
         if not ask.blind:
             return ask, {}
         asking.checked(message.text, message.images)
         if not (goes_on and self.ask):
-            drawn = self.parts.arena.draw(bool(message.images))
+            drawn = self.parts.arena.draw(bool(message.images), lambda spec: self.parts.may_ask(spec, by))
             return replace(ask, models=drawn.models), drawn.rates
         if message.images and not self._pictured:
             raise PromptError("A picture begins a new conversation with hidden models. Press New, then send it.")
         return replace(ask, models=self.ask.models), self.rates
 
-    def retry(self, side: Side, token: str = "") -> None:
+    def retry(self, side: Side, token: str = "", by: Person = OWNER) -> None:
         """Begin a race of one side with the same prompt; the other side's answer stays. Raises PlaygroundError."""
         with self._lock:
             self._refuse_while_running()
@@ -193,7 +195,8 @@ class Visit:
                 raise PromptError("There is nothing to retry yet. Ask something first.")
             if self.judged:
                 raise PromptError("You have voted on this comparison, so it stays as it is. Ask again instead.")
-            race = self._race_of(self.ask, self.message, self.histories, (side,), self.comparison, token)
+            race = self._race_of(self.ask, self.message, self.histories, (side,), self.comparison, token, by)
+            self.ask = self.ask if by.owner else _as_sent(self.ask, race, (side,))
             self._replaced[side] = f"{self._replaced.get(side, '')}\n{self.comparison.side(side).text}"
             self._take(race)
 
@@ -316,17 +319,24 @@ class Visit:
         sides: tuple[Side, ...],
         kept: Comparison | None = None,
         token: str = "",
+        by: Person = OWNER,
     ) -> Race:
         questions = {
-            side: Question(ask.models[side], histories[side], ask.system[side], ask.sampling[side], token)
+            side: Question(ask.models[side], histories[side], ask.system[side], ask.sampling[side], token, by)
             for side in sides
         }
         try:
             return self.parts.race(message, questions, ask.pacing, kept=kept)
         except PlaygroundError as error:
-            if not ask.blind:
+            if not ask.blind or isinstance(error, ForbiddenError):  # a budget knows no pair
                 raise
             raise PromptError("This could not be sent to the hidden models. Press New and ask again.") from error
+
+
+def _as_sent(ask: Ask, race: Race, sides: tuple[Side, ...]) -> Ask:
+    """The ask with the limits that a visitor's budget set, so that a vote tells what was sent."""
+    limits = {side: replace(ask.sampling[side], max_tokens=race.most_tokens(side)) for side in sides}
+    return replace(ask, sampling={**ask.sampling, **limits})
 
 
 class Visitors:
