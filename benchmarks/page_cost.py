@@ -24,6 +24,7 @@ import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks import common
+from playground import votes
 from tests import site
 from tests.browser import CHROMIUM, SWITCHES
 
@@ -102,7 +103,8 @@ def by_command(env: dict[str, str]) -> list[float]:
 
 
 def by_page(browser: Browser, env: dict[str, str]) -> list[float]:
-    """Tokens/s of both sides as the page shows them, of the second answer (the first is cold)."""
+    """Tokens/s of both sides of the second answer (the first is cold), as stored with a vote: the page shows the same,
+    rounded."""
     with (
         tempfile.TemporaryDirectory() as folder,
         site.app(Path(folder), "", "--left", PAIR[0], "--right", PAIR[1], env={**env, "HF_HUB_OFFLINE": "1"}) as url,
@@ -114,9 +116,11 @@ def by_page(browser: Browser, env: dict[str, str]) -> list[float]:
             ask(tab, text)
             tab.locator("body[data-race=running]").wait_for(timeout=WAIT_MS)
             tab.locator("body[data-race=ended]").wait_for(timeout=WAIT_MS)
-        shown = [tab.locator(f'[data-cell="cell.2.{side}"] b').inner_text() for side in ("left", "right")]
+        tab.get_by_role("button", name="Tie", exact=True).click()
+        tab.get_by_text("Thank you.").wait_for(timeout=WAIT_MS)
         tab.close()
-    return [float(text) for text in shown]
+        (vote,) = votes.read(Path(folder) / "votes" / "votes.csv")
+    return [float(vote[f"decode_tokens_per_s_{side}"]) for side in ("a", "b")]
 
 
 def rates(browser: Browser, rounds: int) -> dict[str, Any]:

@@ -306,3 +306,23 @@ def test_the_page_says_when_the_app_is_gone(visit: Callable[..., object], tmp_pa
     said = tab.evaluate("getComputedStyle(document.querySelector('.result'), '::before').content")
     assert "connection to the app was lost" in said
     tab.close()
+
+
+def test_a_comparison_that_the_app_no_longer_has_is_given_up(visit: Callable[..., object], url: str) -> None:
+    tab, asked = visit(url), []
+
+    def refuse(route: object) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=404)
+
+    tab.route("**/live/*", refuse)
+    ask(tab, "Hello.")
+    playwright.expect(tab.locator("body.live-void")).to_have_count(1, timeout=LONG_S)
+    said = tab.evaluate("getComputedStyle(document.querySelector('.result'), '::before').content")
+    assert "no longer has this comparison" in said
+    tab.wait_for_timeout(2_500)  # longer than between two tries
+    assert len(asked) == 2  # the stream, and the question what is wrong with it
+    tab.unroute("**/live/*")
+    tab.reload()
+    ask(tab, "Hello.")
+    finished(tab)

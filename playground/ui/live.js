@@ -155,19 +155,45 @@ window.live = (() => {
       source.close();
       if (!quietly) document.querySelector("#race-ended")?.click();
     });
-    source.onerror = () => {
-      source.close();
+    source.onerror = async () => {
+      const mine = source, refused = mine.readyState === EventSource.CLOSED; // by an answer that is no stream
+      mine.close();
+      if (refused && await isVoid(mine.url)) {
+        if (mine === source) lose();
+        return;
+      }
+      if (mine !== source) return; // something else was asked meanwhile
       failures += 1;
       document.body.classList.toggle("live-lost", failures > RETRIES);
       timer = setTimeout(connect, failures > RETRIES ? 10_000 : Math.min(500 * failures, 2_000));
     };
   }
 
+  /** Whether the app has no such comparison, as after a restart; it then never will. */
+  async function isVoid(url) {
+    const asked = new AbortController();
+    try {
+      return (await fetch(url, { signal: asked.signal })).status === 404;
+    } catch {
+      return false;
+    } finally {
+      asked.abort(); // of a stream nobody needs more than its status
+    }
+  }
+
+  /** Give a comparison up that the app no longer has. What came of it stays on the page. */
+  function lose() {
+    stop();
+    remember("");
+    document.body.classList.remove("live-stale");
+    document.body.classList.add("live-void");
+  }
+
   function stop() {
     clearTimeout(timer);
     source?.close();
     source = null;
-    document.body.classList.remove("live-lost");
+    document.body.classList.remove("live-lost", "live-void");
   }
 
   /** Follow the comparison of this ticket; none for "". */
