@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from playground import votes
 from playground.errors import VoteError
 from playground.types import Sampling
-from playground.votes import VoteBook, cells, file, schema
+from playground.votes import VoteBook, cells, columns, file, schema
 from tests import voting
 from tests.voting import SPECS, cast
 
@@ -294,11 +295,73 @@ def test_every_step_leads_from_one_header_to_the_next():
 
 def test_a_file_of_a_later_schema_is_refused_and_left_alone():
     FILE.write_bytes(cells.line([*votes.COLUMNS, "mood"]))
-    with pytest.raises(VoteError, match="unknown: mood"):
+    with pytest.raises(VoteError, match="1 more column: mood"):
         VoteBook(FILE).mend()
-    with pytest.raises(VoteError, match="unknown: mood"):
+    with pytest.raises(VoteError, match="1 more column: mood"):
         store("b-1")
     assert FILE.read_bytes() == cells.line([*votes.COLUMNS, "mood"])
+
+
+# -- files that other programs have saved --
+
+
+def numbers(path: Path = FILE) -> list[str]:
+    """The same rows by the reader of columns, which the standings count with."""
+    frames = list(columns.batches([path], {"battle_id": "text"}))
+    return [battle for frame in frames for battle in frame["battle_id"]]
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"], ids=["as ours", "of Unix"])
+@pytest.mark.parametrize("blank", [b"", b" ", b'""', b"," * (len(votes.COLUMNS) - 1), b", ,"])
+def test_a_blank_row_is_no_vote(blank: bytes, end: bytes):
+    store("b-1")
+    store("b-2")
+    header, first, second, rest = FILE.read_bytes().split(b"\r\n")
+    assert rest == b""
+    FILE.write_bytes(end.join([header, first, blank, second, blank, b""]))
+    assert ids(FILE) == numbers() == ["b-1", "b-2"]
+    assert store("b-3")
+    assert ids(FILE) == ["b-1", "b-2", "b-3"]
+
+
+def test_the_companion_that_macos_puts_beside_a_file_is_not_read():
+    store("b-1", path=Path("space/votes.csv"))
+    Path("space/._votes.csv").write_bytes(b"\x00\x05\x16\x07" * 40)
+    assert ids(Path("space")) == ["b-1"]
+
+
+SAVED: dict[str, tuple[Callable[[str], bytes], str]] = {
+    "another order": (
+        lambda text: ",".join(reversed(text.split(","))).encode(),
+        "its columns are in another order: reasoning_b stands where vote_id should in schema 5",
+    ),
+    "index": (
+        lambda text: b"," + text.encode(),
+        "one more column, the index that pandas writes). Save it again with index=False, or choose",
+    ),
+    "index with a name": (lambda text: b"Unnamed: 0," + text.encode(), "the index that pandas writes"),
+    "one more": (lambda text: f"{text},mood".encode(), "(1 more column: mood)"),
+    "two more": (lambda text: f"mood,{text},".encode(), "(2 more columns: mood, a column without a name)"),
+    "one less": (lambda text: text.removeprefix("vote_id,").encode(), "missing: vote_id; unknown: none"),
+    "semicolons": (lambda text: text.replace(",", ";").encode(), "separated by semicolons). Save it again as CSV"),
+    "tabs": (lambda text: text.replace(",", "\t").encode(), "separated by tabs"),
+    "UTF-16": (lambda text: text.encode("utf-16"), "it is UTF-16"),
+    "UTF-16 big": (lambda text: b"\xfe\xff" + text.encode("utf-16-be"), "it is UTF-16"),
+    "workbook": (lambda text: b"PK\x03\x04" + bytes(200), "it is a workbook or an archive"),
+    "CR": (lambda text: f"{text}\r1,2,3\r".encode(), "its lines end with CR alone"),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_file_of_another_shape_is_left_alone_and_its_shape_is_named(name: str):
+    make, said = SAVED[name]
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_bytes(made := make(",".join(votes.COLUMNS)) + b"\r\n")
+    for use in (lambda: ids(FILE), numbers, lambda: store("b-1")):
+        with pytest.raises(VoteError) as refused:
+            use()
+        assert said in str(refused.value)
+    assert FILE.read_bytes() == made
 
 
 # -- several files --

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from playground.errors import VoteError
 from playground.votes import cells
-from playground.votes.reading import BOM, exact, files, first_row, read
+from playground.votes.reading import BLANK, BOM, exact, files, first_row, read
 from playground.votes.schema import COLUMNS
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Kind = Literal["text", "number"]
 _DTYPES: Mapping[Kind, str] = {"text": "object", "number": "float32"}  # a category of "007" would be the number 7
 _END = cells.ROW_END.encode()
+BLANK_STARTS = BLANK + b"\r"
 _BLOCK = 1 << 20
 _BATCH = 20_000
 """Rows that are taken apart at once: with more, what is made of them does not stay in the processor's cache."""
@@ -113,7 +114,9 @@ def _heads(piece: Piece, width: int) -> Iterator[tuple[bytes, bytes]]:
             used, start, left = used + got, 0, left - got
             while (end := block.find(b"\r", start, used)) >= 0 and end + 1 < used:
                 found = plain.match(block, start, end)
-                yield (found[0], b"") if found else (b"", bytes(block[start:end]))
+                # only a row that begins with an empty cell can be blank
+                if block[start] not in BLANK_STARTS or block[start:end].strip(BLANK):
+                    yield (found[0], b"") if found else (b"", bytes(block[start:end]))
                 start = end + len(_END)
             used -= start
             block[:used] = block[start : start + used]

@@ -49,7 +49,7 @@ def mend(path: Path) -> list[str]:
     first = reading.first_row(path)
     if not first.ends and header().startswith(first.bytes):
         return [_move_tail(path, 0)]
-    number = reading.known(path, first.columns)
+    number = reading.known(path, first)
     if number < SCHEMA_VERSION or not first.ends_as_ours:
         return _rewrite(path, number)
     end = _last_end(path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ LONGEST_CELL = 2**31 - 1
 """The csv module reads no cell over 131,072 characters unless told to; a prompt may be a megabyte."""
 _LONGEST_HEADER = max(len(",".join(columns)) for columns in HEADERS.values()) + 100
 BOM = b"\xef\xbb\xbf"
+BLANK = b', "'
+"""What a row without a word consists of."""
 _END = cells.ROW_END.encode()
 _CHUNK = 1 << 23
 
@@ -52,23 +54,60 @@ def first_row(path: Path) -> First:
         return First(file.readline(2 * _LONGEST_HEADER).removeprefix(BOM))
 
 
-def known(path: Path, columns: tuple[str, ...]) -> int:
-    """The schema of a file with these columns. Raises VoteError that says how they differ from a votes file's."""
-    number = schema.version(columns)
+def known(path: Path, first: First) -> int:
+    """The schema of a file with this first row. Raises VoteError that says how it differs from a votes file's."""
+    number = schema.version(first.columns)
     if number is not None:
         return number
+    problem, remedy = _difference(first)
+    other = "choose another file with --votes"
+    remedy = f"{remedy}, or {other}." if remedy else f"{other.capitalize()}."
+    raise VoteError(f"{path} is not a votes file of this version ({problem}). {remedy}")
+
+
+def _difference(first: First) -> tuple[str, str]:
+    """How a file with this first row differs from a votes file, and what to do about it, if anything."""
+    columns, start = first.columns, first.bytes
+    again = "Save it again as CSV in UTF-8, separated by commas"
+    for number, ours in sorted(HEADERS.items(), reverse=True):
+        if not set(ours) <= set(columns):
+            continue
+        extra = [name for name in columns if name not in ours]
+        if not extra and len(columns) == len(ours):
+            at = next(index for index, name in enumerate(ours) if columns[index] != name)
+            where = f"{columns[at]} stands where {ours[at]} should in schema {number}"
+            return f"its columns are in another order: {where}", "Put them back as docs/votes.md lists them"
+        if extra in ([""], ["Unnamed: 0"]):
+            return "one more column, the index that pandas writes", "Save it again with index=False"
+        if extra:
+            more = f"{len(extra)} more column{'s' if len(extra) > 1 else ''}: {_listed(extra)}"
+            return more, "Take what is not listed in docs/votes.md out, update the app if a later version wrote it"
+        return "a column stands in it twice", "Take it out once"
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "it is UTF-16, as spreadsheets save Unicode text", again
+    if start.startswith(b"PK"):
+        return "it is a workbook or an archive", again
+    if COLUMNS[0].encode() in start:
+        if b"\r" in start.rstrip(b"\r\n"):
+            return "its lines end with CR alone", again
+        for mark, word in ((b";", "semicolons"), (b"\t", "tabs")):
+            if start.count(mark) > start.count(b","):
+                return f"its cells are separated by {word}", again
     missing = [name for name in COLUMNS if name not in columns]
-    extra = [name[:40] for name in columns if name not in COLUMNS]
-    difference = f"missing: {', '.join(missing[:5]) or 'none'}; unknown: {', '.join(extra[:5]) or 'none'}"
-    raise VoteError(f"{path} is not a votes file of this version ({difference}). Choose another file with --votes.")
+    extra = [name for name in columns if name not in COLUMNS]
+    return f"missing: {_listed(missing)}; unknown: {_listed(extra)}", ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(name[:40] or "a column without a name" for name in names[:5]) or "none"
 
 
 def files(paths: Iterable[Path]) -> list[Path]:
-    """The votes files at these paths: each file itself, of each folder its *.csv by name. Raises VoteError where there
-    is none."""
+    """The votes files at these paths: each file itself, of each folder its *.csv by name but for hidden ones (macOS
+    puts a `._votes.csv` beside each file that it copies). Raises VoteError where there is none."""
     found: list[Path] = []
     for path in paths:
-        inside = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+        inside = [each for each in sorted(path.glob("*.csv")) if each.name[0] != "."] if path.is_dir() else [path]
         if not inside or not inside[0].exists():
             what = "holds no votes file (*.csv)" if path.is_dir() else "does not exist"
             raise VoteError(f"{path} {what}. Name a votes file or a folder of them with --votes.")
@@ -99,10 +138,12 @@ def _read(path: Path, torn: list[str]) -> Iterator[Row]:
     first = first_row(path)
     if not first.bytes or (not first.ends and ",".join(COLUMNS).encode().startswith(first.bytes)):
         return  # empty, or killed while the header was written
-    number = known(path, first.columns)
+    number = known(path, first)
     columns, undo = HEADERS[number], cells.unescape if number > 1 else cells.unformula
     parsed = _ours(path) if number > 1 and first.ends_as_ours else _foreign(path, number, torn)
     for place, row in parsed:
+        if row and not any(map(str.strip, row)):  # spreadsheets leave such rows at the end
+            continue
         if len(row) != len(columns):
             raise VoteError(f"{path}, {place}: this row is not whole. Mend or remove it.")
         yield schema.upgrade(dict(zip(columns, map(undo, row), strict=True)), number)
@@ -111,7 +152,7 @@ def _read(path: Path, torn: list[str]) -> Iterator[Row]:
 def _ours(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Place and cells of each row of a file whose rows end as those that are written here."""
     for number, row in enumerate(_physical(path), start=2):
-        if row:
+        if row.strip(BLANK):
             yield f"row {number}", exact(row)
 
 
