@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from playground import passwords
 from playground.types import SIDES
 from playground.ui.markdown import render
 from playground.ui.page import SECURITY_POLICY
@@ -261,8 +262,8 @@ def test_it_works_under_a_path_of_another_server(visit: Callable[..., object], t
 
 
 def test_it_works_behind_a_password(browser: object, tmp_path: Path) -> None:
-    program = Path(__file__).with_name("auth_child.py")
-    with site.app(tmp_path, rows(tmp_path), *FLAGS, program=program) as address:
+    passwords.store(tmp_path / "users.txt", "ada", "a long word")
+    with site.app(tmp_path, rows(tmp_path), *FLAGS, "--auth-file", str(tmp_path / "users.txt")) as address:
         tab = browser.new_page()
         tab.goto(address)
         tab.get_by_label("username").fill("ada")
