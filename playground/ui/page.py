@@ -225,7 +225,9 @@ def serve(page: Page, parts: Parts) -> None:
         max_file_size=LARGEST_UPLOAD,
         run_history=False,
         ssr_mode=False,
-        allowed_paths=[str(settings.prompts)],
+        allowed_paths=sorted(
+            {str(path) for prompt in parts.prompts for path in prompt.images}
+        ),  # and nothing beside them
         footer_links=[],
         show_error=True,
     )
