@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from playground import catalog, cli, pairs, settings
+from playground import budget, catalog, cli, pairs, settings
 from tests import models_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,6 +97,19 @@ def test_every_flag_that_the_readme_names_exists() -> None:
     ).stdout
     in_prose = set(re.findall(r"`(--[a-z-]+)", re.sub(r"```.*?```", "", README, flags=re.DOTALL)))
     assert {flag for flag in in_prose if flag not in shown} == {"--json"}
+
+
+def test_every_command_and_flag_of_the_page_on_security_exists() -> None:
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    commands = [line for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    assert len(commands) >= 3
+    for command in commands:
+        test_every_command_can_be_run_as_it_stands(command)
+    known = settings.page_parser({}).format_help()
+    flags = set(re.findall(r"`(--[a-z-]+)", text))
+    assert {"--owner-token", "--open", "--offer", "--auth-file", "--budget"} <= flags
+    assert {flag for flag in flags if flag not in known} == set()
+    assert budget.DEFAULT in text
 
 
 def test_the_picture_is_there() -> None:
