@@ -70,6 +70,16 @@ class Arena:
         first, second = pair if self._chance.random() < 0.5 else reversed(pair)
         return Draw(dict(zip(SIDES, (first, second), strict=True)), rates)
 
+    def refuse_longer(self, tokens: int) -> None:
+        """Raise PromptError for a conversation of so many tokens that a model which may be drawn cannot hold: its
+        refusal would tell which one was."""
+        limits = [limit for spec in self.models if (limit := spec.context_tokens or spec.trained_context_tokens)]
+        if limits and tokens > min(limits):
+            raise PromptError(
+                f"With hidden models a conversation may have at most {min(limits):,} tokens, which each of them can "
+                f"hold; this one may have {tokens:,}, so nothing was sent. Shorten it, or press New."
+            )
+
     def rates(self, images: bool = False) -> Rates:
         """How often each pair is drawn now."""
         return self._rates(self.models, images)

@@ -13,6 +13,8 @@ from dataclasses import fields, replace
 from playground.errors import PromptError
 from playground.types import Message, ModelSpec, Sampling
 
+IMAGE_PIXELS = 750
+"""Pixels for each token, about the most that servers make of a picture."""
 _UNSENDABLE = re.compile("[\ud800-\udfff\x00]")
 
 BLIND_NOTICE = "cannot see images, got the text only"
@@ -104,3 +106,11 @@ def conversation(system: str, history: Sequence[Message], message: Message) -> t
     """The messages of one request: system prompt if any, earlier turns, the new one; all of it can be sent."""
     head = (Message("system", system.strip()),) if system.strip() else ()
     return tuple(replace(m, text=clean(m.text)) for m in (*head, *history, message))
+
+
+def most_tokens(messages: Sequence[Message]) -> int:
+    """At most about so many tokens: half the bytes, which no tokenizer of today exceeds in prose of any script, and the
+    pictures by their size."""
+    words = sum(len(message.text.encode("utf-8", "replace")) // 2 + 8 for message in messages)
+    pictures = sum(image.width * image.height // IMAGE_PIXELS + 1 for message in messages for image in message.images)
+    return words + pictures

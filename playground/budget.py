@@ -12,15 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from playground.errors import ForbiddenError, UsageError
-from playground.types import Answer, Message
+from playground.types import Answer
 
 DAY_S = 86_400
 USUAL_ANSWER = 4_096
 """Tokens reserved for an answer to which neither the visitor nor the row sets a limit. It becomes the limit."""
 SHORTEST_ANSWER = 64
 """Where less is left than this, and less than was asked for, there is no use in asking."""
-IMAGE_PIXELS = 750
-"""Pixels for each token, about the most that servers make of a picture."""
 DEFAULT = "requests=100,tokens=200000,all-requests=2000,all-tokens=2000000"
 UNLIMITED = "none"
 STEP = 1_000
@@ -198,14 +196,6 @@ def _hours(seconds: float) -> str:
 
 
 # --- how much a question and an answer are ----------------------------------------------------------------------------
-
-
-def prompt_tokens(messages: Sequence[Message]) -> int:
-    """At most about so many tokens: half the bytes, which no tokenizer of today exceeds in prose of any script, and the
-    pictures by their size."""
-    words = sum(len(message.text.encode("utf-8", "replace")) // 2 + 8 for message in messages)
-    pictures = sum(image.width * image.height // IMAGE_PIXELS + 1 for message in messages for image in message.images)
-    return words + pictures
 
 
 def cost(answer: Answer, prompt: int) -> tuple[int, int]:

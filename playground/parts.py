@@ -145,7 +145,7 @@ class Parts:
         spending = [side for side, question in questions.items() if self._spends(question, entrants[side])]
         if not spending:
             return entrants, lambda done: None
-        prompts = {side: budget.prompt_tokens(entrants[side].messages) for side in spending}
+        prompts = {side: asking.most_tokens(entrants[side].messages) for side in spending}
         wants = [
             Want(prompts[side], entrants[side].sampling.max_tokens, entrants[side].engine.spec.context_tokens)
             for side in spending

@@ -429,3 +429,68 @@ def test_the_names_of_the_sides_are_random(house: Parts) -> None:
             assert seated(visit)[other(side)] != key
         visit.forget()
     assert all(sides == set(SIDES) for sides in seats.values())
+
+
+# -- a conversation that has told which model is which --
+
+
+def test_a_failure_in_an_earlier_try_spoils_the_vote(house: Parts) -> None:
+    visit = visit_with(house)
+    stand_in(house.pool, {key: ScriptedEngine(key, [(0.0, "Fo"), EngineError("It broke.")]) for key in KEYS})
+    asked(visit)
+    stand_in(house.pool, {key: ScriptedEngine(key, [(0.0, "Four.")]) for key in KEYS})
+    for side in SIDES:
+        visit.retry(side)
+        run(visit)
+    assert visit.comparison
+    assert {visit.comparison.side(side).status for side in SIDES} == {"done"}
+    vote(visit)
+    (row,) = rows(house)
+    assert row["counted"] == "false"
+    assert "failed or was stopped earlier in this blind conversation" in row["not_counted_reason"]
+
+
+def test_a_side_that_was_stopped_in_an_earlier_turn_spoils_the_vote_and_not_the_next_conversation(house: Parts) -> None:
+    visit = visit_with(house)
+    stand_in(house.pool, {key: ScriptedEngine(key, ENDLESS) for key in KEYS})
+    visit.start(asking())
+    for now in follow(visit):
+        if now.left.text:
+            visit.stop("left")
+        if now.left.final:
+            visit.stop()
+    stand_in(house.pool, {key: ScriptedEngine(key, [(0.0, "Four.")]) for key in KEYS})
+    asked(visit, "And 3 + 3?")
+    vote(visit)
+    asked(visit, "A new pair?")  # after the vote
+    vote(visit)
+    assert [row["counted"] for row in rows(house)] == ["false", "true"]
+
+
+def test_in_a_conversation_with_open_names_a_failure_spoils_nothing(house: Parts) -> None:
+    visit = visit_with(house)
+    stand_in(house.pool, {key: ScriptedEngine(key, [(0.0, "Fo"), EngineError("It broke.")]) for key in KEYS})
+    named: dict[Side, str] = {"left": "kestrel", "right": "marlin"}
+    asked(visit, blind=False, models=named)
+    stand_in(house.pool, {key: ScriptedEngine(key, [(0.0, "Four.")]) for key in KEYS})
+    asked(visit, blind=False, models=named)
+    vote(visit)
+    assert [row["counted"] for row in rows(house)] == ["true"]
+
+
+def test_what_one_of_all_the_models_cannot_hold_is_refused_before_a_pair_is_drawn(house: Parts) -> None:
+    visit = visit_with(house)
+    small = [replace(spec, context_tokens=300 if spec.key == "osprey" else 8192) for spec in house.arena.models]
+    house.arena.models = tuple(small)
+    with pytest.raises(PromptError, match="at most 300 tokens, which each of them can hold") as refused:
+        visit.start(asking("word " * 200))
+    assert not any(key in str(refused.value).lower() for key in KEYS)
+    assert visit.comparison is None
+    for _ in range(6):  # whichever pair is drawn
+        asked(visit, "word " * 50)
+        vote(visit)
+    with pytest.raises(PromptError, match="at most 300 tokens"):
+        visit.start(asking("word ", system=dict.fromkeys(SIDES, "rule " * 200)))
+    asked(visit, "word " * 60)
+    with pytest.raises(PromptError, match="or press New"):  # with what has been said before
+        visit.start(asking("word " * 60))

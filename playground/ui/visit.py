@@ -70,6 +70,7 @@ class Visit:
     _final: tuple[Race, float] | None = None
     _corrects: str = ""
     _pictured: bool = False
+    _spoiled: bool = False
     _replaced: dict[Side, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -158,13 +159,14 @@ class Visit:
         with self._lock:
             self._refuse_while_running()
             goes_on = self._goes_on(ask)
-            ask, rates = self._seated(ask, message, goes_on, by)
             histories = grown(self.histories, self.message, self.comparison) if goes_on else NOTHING
+            ask, rates = self._seated(ask, message, histories, goes_on, by)
             race = self._race_of(ask, message, histories, SIDES, token=token, by=by)
             ask = ask if by.owner else _as_sent(ask, race, SIDES)
             self.turn = self.turn + 1 if goes_on else 1
             self._pictured = bool(message.images) or (goes_on and self._pictured)
             self._replaced = self._replaced if goes_on else {}
+            self._spoiled = goes_on and self._was_broken()
             self.ask, self.message, self.histories, self.rates = ask, message, histories, rates
             self.cast, self.revealed, self._corrects = None, False, ""
             self._take(race)
@@ -175,11 +177,21 @@ class Visit:
             return False
         return not self.revealed if ask.blind else self.ask.models == ask.models
 
-    def _seated(self, ask: Ask, message: Message, goes_on: bool, by: Person) -> tuple[Ask, arena.Rates]:
+    def _was_broken(self) -> bool:
+        """A side failed or was stopped in this conversation, now or in an earlier turn or try: what the other one could
+        answer tells a person which model is which."""
+        now = self.comparison
+        return self._spoiled or (now is not None and any(now.side(side).status != "done" for side in SIDES))
+
+    def _seated(
+        self, ask: Ask, message: Message, histories: Histories, goes_on: bool, by: Person
+    ) -> tuple[Ask, arena.Rates]:
         """The ask with its hidden pair. What is refused here is refused whatever the pair is."""
         if not ask.blind:
             return ask, {}
         asking.checked(message.text, message.images)
+        conversations = [asking.conversation(ask.system[side], histories[side], message) for side in SIDES]
+        self.parts.arena.refuse_longer(max(map(asking.most_tokens, conversations)))
         if not (goes_on and self.ask):
             drawn = self.parts.arena.draw(bool(message.images), lambda spec: self.parts.may_ask(spec, by))
             return replace(ask, models=drawn.models), drawn.rates
@@ -196,6 +208,7 @@ class Visit:
             if self.judged:
                 raise PromptError("You have voted on this comparison, so it stays as it is. Ask again instead.")
             race = self._race_of(self.ask, self.message, self.histories, (side,), self.comparison, token, by)
+            self._spoiled = self._was_broken()
             self.ask = self.ask if by.owner else _as_sent(self.ask, race, (side,))
             self._replaced[side] = f"{self._replaced.get(side, '')}\n{self.comparison.side(side).text}"
             self._take(race)
@@ -276,6 +289,8 @@ class Visit:
             yield "voted early"
         if ask.blind and self.revealed:
             yield "corrected after the reveal"
+        if self.sealed and self._spoiled:
+            yield "a side failed or was stopped earlier in this blind conversation"
         if self.sealed:
             yield from casting.leaks({side: self._said(side) for side in SIDES}, specs)
 
@@ -305,7 +320,7 @@ class Visit:
             self._refuse_while_running()
             self.ask = self.message = self.cast = self._race = None
             self.histories, self.turn, self._replaced = NOTHING, 0, {}
-            self.revealed, self._corrects, self._pictured = False, "", False
+            self.revealed, self._corrects, self._pictured, self._spoiled = False, "", False, False
 
     def _refuse_while_running(self) -> None:
         if self.comparison and not self.comparison.final:
