@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Question:
     """What one side is asked: by key, with its own history, system prompt and sampling. `token` is the visitor's own,
-    where one signed in; `by` is who asks."""
+    where one signed in; `by` is who asks. `hidden`: nobody may know which model it is."""
 
     model: str
     history: tuple[Message, ...] = ()
@@ -43,6 +43,7 @@ class Question:
     sampling: Sampling = Sampling()  # noqa: RUF009 - frozen, so one default may be shared
     token: str = field(default="", repr=False)
     by: Person = OWNER
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,10 +162,11 @@ class Parts:
         return {side: _limited(each, limits.get(side), said) for side, each in entrants.items()}, account
 
     def _spends(self, question: Question, entrant: Entrant) -> bool:
-        """The answer costs the owner something that visitors have a budget for."""
+        """The answer costs the owner something that visitors have a budget for. Every hidden model counts: what is
+        left would tell."""
         spec = entrant.engine.spec
-        free = question.by.owner or spec.engine == "replay" or self._pays(spec, question.token)
-        return not free and not entrant.refusal
+        free = not question.hidden and (spec.engine == "replay" or self._pays(spec, question.token))
+        return not (question.by.owner or free or entrant.refusal)
 
     def _entrant(self, message: Message, question: Question) -> Entrant:
         spec = self.catalog.row(question.model)

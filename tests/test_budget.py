@@ -285,3 +285,14 @@ def test_a_race_tells_the_budget_its_end_once(house: Parts):
     kept(ends[0])
     kept(ends[0])
     assert house.budget.left("ada").tokens == 2000 - 60
+
+
+def test_a_recording_is_free_unless_it_is_hidden(house: Parts):
+    engines = scripted(house)
+    for engine in engines.values():
+        engine.spec = replace(engine.spec, engine="replay")
+    for hidden, left in ((False, 5), (True, 3)):
+        questions = {side: Question("quick", by=ADA, hidden=hidden) for side in SIDES}
+        for _ in house.race(Message("user", "?"), questions, "together").snapshots():
+            pass
+        assert house.budget.left("ada").requests == left

@@ -337,7 +337,9 @@ class Visit:
         by: Person = OWNER,
     ) -> Race:
         questions = {
-            side: Question(ask.models[side], histories[side], ask.system[side], ask.sampling[side], token, by)
+            side: Question(
+                ask.models[side], histories[side], ask.system[side], ask.sampling[side], token, by, ask.blind
+            )
             for side in sides
         }
         try:
