@@ -201,6 +201,36 @@ def test_a_file_that_is_no_image_is_refused_in_words(visit: Callable[..., object
     assert tab.get_by_label("Prompt", exact=True).input_value() == "What is this?"
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("photo.heic", b"\0\0\0\x18ftypheic" + bytes(100), "photo.heic is a HEIC picture, which is not read here"),
+        ("noending", b"\x89PNG\r\n\x1a\n" + bytes(20), "noending is damaged or was cut short"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_by_a_sentence_of_ours(
+    visit: Callable[..., object], url: str, tmp_path: Path, name: str, data: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    tab = visit(url)
+    tab.locator(".prompt input[type=file]").set_input_files(tmp_path / name)
+    tab.get_by_role("button", name="Remove file").wait_for(timeout=LONG_S)
+    assert tab.get_by_test_id("toast-body").count() == 0
+    ask(tab, "What is this?")
+    playwright.expect(tab.get_by_role("alert").first).to_contain_text(said, timeout=LONG_S)
+    assert tab.locator(".prompt input[type=file]").get_attribute("accept") == "image/*"  # what a phone goes by
+
+
+def test_a_picture_without_an_ending_is_read(visit: Callable[..., object], url: str, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "red", format="PNG")
+    tab = visit(url)
+    tab.locator(".prompt input[type=file]").set_input_files(tmp_path / "red")
+    tab.get_by_role("button", name="Remove file").wait_for(timeout=LONG_S)
+    ask(tab, "What is in the picture?")
+    finished(tab)
+    playwright.expect(tab.get_by_role("img", name="picture 1")).to_be_visible()
+
+
 def test_when_neither_side_sees_the_page_names_models_that_do(
     visit: Callable[..., object], url: str, tmp_path: Path
 ) -> None:

@@ -30,4 +30,6 @@ new MutationObserver(() => {
   for (const [place, name] of Object.entries(NAMES)) {
     document.querySelector(`${place}:not([aria-label])`)?.setAttribute("aria-label", name);
   }
+  // a phone offers its camera then; other files get through all the same, so that the app says what is wrong with them
+  document.querySelector(".prompt input[type=file]:not([accept='image/*'])")?.setAttribute("accept", "image/*");
 }).observe(document.documentElement, { childList: true, subtree: true });

@@ -193,7 +193,6 @@ def _dock(parts: Parts) -> Dock:
                 show_label=False,
                 placeholder="Ask both models…",
                 sources=["upload"],
-                file_types=["image"],
                 file_count="multiple",
                 submit_btn=False,
                 container=False,
