@@ -314,8 +314,10 @@ class SecureServer:
         while True:
             try:
                 client, _ = self._server._socket.accept()
-            except ssl.SSLError:
-                continue  # who asked does not trust the certificate
+            except ssl.SSLError:  # who asked does not trust the certificate, or only wakes this up
+                if self._server._over.is_set():
+                    return
+                continue
             except OSError:
                 return
             if self._server._over.is_set():
