@@ -217,7 +217,7 @@ def test_a_picture_in_a_later_turn_is_refused_whatever_the_pair_is(house: Parts,
 
 
 def test_a_side_that_names_itself_is_stored_and_not_counted(house: Parts) -> None:
-    visit = visit_with(house, said="I am Kestrel9, and Marlin9, and Osprey9, of ACME.")
+    visit = visit_with(house, said="I am Kestrel9. I am Marlin9. I am Osprey9, of ACME.")
     asked(visit)
     vote(visit)
     (row,) = rows(house)

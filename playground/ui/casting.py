@@ -74,9 +74,10 @@ def sampling(ask: Ask, specs: Mapping[Side, ModelSpec]) -> Mapping[Side, Samplin
     }
 
 
-def leaks(said: Mapping[Side, str], specs: Mapping[Side, ModelSpec]) -> Iterator[str]:
+def leaks(said: Mapping[Side, str], specs: Mapping[Side, ModelSpec], prompt: str = "") -> Iterator[str]:
     """For each side that names itself or its maker, a reason not to count a blind vote on it. `said` is all that a
-    side has said so far: in earlier turns too, and in answers that were retried."""
+    side has said so far: in earlier turns too, and in answers that were retried. `prompt` is all that was asked: the
+    names in it tell nothing."""
     for side in SIDES:
-        if word := names.told(said[side], specs[side]):
+        if word := names.told(said[side], specs[side], prompt):
             yield f"identity_leak: {side} said {word}"

@@ -292,13 +292,18 @@ class Visit:
         if self.sealed and self._spoiled:
             yield "a side failed or was stopped earlier in this blind conversation"
         if self.sealed:
-            yield from casting.leaks({side: self._said(side) for side in SIDES}, specs)
+            yield from casting.leaks({side: self._said(side) for side in SIDES}, specs, self._asked(ask))
 
     def _said(self, side: Side) -> str:
         """All that this side has said to the person in this conversation."""
         said = [message.text for message in self.histories[side] if message.role == "assistant"]
         said += [self._replaced.get(side, ""), self.comparison.side(side).text if self.comparison else ""]
         return "\n".join(said)
+
+    def _asked(self, ask: Ask) -> str:
+        """All that the person has said in this conversation."""
+        earlier = [message.text for side in SIDES for message in self.histories[side] if message.role != "assistant"]
+        return "\n".join([*ask.system.values(), *earlier, self.message.text if self.message else ""])
 
     def undo(self) -> None:
         """Take the latest vote back, within ten minutes. What it revealed stays known. Raises VoteError."""
