@@ -116,7 +116,7 @@ def by_page(browser: Browser, env: dict[str, str]) -> list[float]:
             ask(tab, text)
             tab.locator("body[data-race=running]").wait_for(timeout=WAIT_MS)
             tab.locator("body[data-race=ended]").wait_for(timeout=WAIT_MS)
-        tab.get_by_role("button", name="Tie", exact=True).click()
+        tab.locator("button.vote-tie").click()
         tab.get_by_text("Thank you.").wait_for(timeout=WAIT_MS)
         tab.close()
         (vote,) = votes.read(Path(folder) / "votes" / "votes.csv")
